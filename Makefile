@@ -1,0 +1,116 @@
+# expconv: `make demo` shows what it does, `make test` proves it; both install what is missing from Debian's packages.
+#
+#   make            ./expconv and ./libexpconv.a
+#   make deps       installs missing Debian packages (apt; sudo when not root); does nothing when all is there
+#   make demo       simulates the paper's task 1 small, sweeps relu and exponential, prints the table
+#   make test       everything that a machine without a GPU can prove; ends with "N passed, N failed"
+#   make bench      the questions of bench/, beside the peers that are installed
+#   make clean
+
+CC      ?= cc
+BUILD   := build
+CFLAGS  ?= -O3 -g
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-psabi
+LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib) -lyaml -lm -lpthread -ldl
+INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib)
+BASE    := -std=c11 -D_GNU_SOURCE -fno-math-errno -ffp-contract=off $(WARN)
+
+HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c host/sweep/*.c)
+CLI     := $(wildcard host/cli/*.c)
+REF     := $(wildcard kernels/ref/*.c)
+# kernels/cpu/dispatch.c is compiled once; every other file once for each instruction set.
+ISA     := $(filter-out kernels/cpu/dispatch.c,$(wildcard kernels/cpu/*.c))
+MACHINE := $(shell uname -m)
+ifeq ($(MACHINE),x86_64)
+SETS    := baseline avx2 avx512
+else
+SETS    := baseline
+endif
+FLAGS_baseline :=
+FLAGS_avx2     := -mavx2 -mfma -mbmi2 -mprefer-vector-width=256 -ffp-contract=fast
+FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi2 -mprefer-vector-width=512 -ffp-contract=fast
+
+ZOO     := $(sort $(wildcard configs/zoo/*.yaml))
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(BUILD)/zoo.o \
+           $(foreach set,$(SETS),$(patsubst kernels/cpu/%.c,$(BUILD)/kernels/cpu/%.$(set).o,$(ISA)))
+CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
+
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libcmocka-dev
+PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
+
+.PHONY: all deps demo test bench clean build-tests build-benches
+all: expconv
+
+expconv: $(CLI_OBJECTS) libexpconv.a
+	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJECTS) libexpconv.a $(LIBS)
+
+libexpconv.a: $(OBJECTS)
+	rm -f $@ && ar rcs $@ $(OBJECTS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(CFLAGS) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+define ISA_RULE
+$(BUILD)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
+	@mkdir -p $$(@D)
+	$(CC) $(BASE) $(CFLAGS) $(FLAGS_$(1)) -DXC_ISA=$(1) -DXC_ISA_$(1)=1 -Iinclude -MMD -MP -c -o $$@ $$<
+endef
+$(foreach set,$(SETS),$(eval $(call ISA_RULE,$(set))))
+
+# The zoo's YAML files, as text inside the program, so that it needs no folder beside it.
+$(BUILD)/zoo.c: $(ZOO) Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* made from configs/zoo by the Makefile */'; \
+	   echo '#include "zoo.h"'; \
+	   echo 'const xc_zoo_file xc_zoo_files[] = {'; \
+	   for f in $(ZOO); do echo "{\"$$(basename $$f .yaml)\","; \
+	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
+	   echo '{0, 0}};'; } > $@
+$(BUILD)/zoo.o: $(BUILD)/zoo.c
+	$(CC) $(BASE) $(CFLAGS) -Ihost/model -c -o $@ $<
+
+$(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) libexpconv.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(BUILD)/tests/%: $(BUILD)/tests/%.o libexpconv.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(BUILD)/bench/%: $(BUILD)/bench/%.o libexpconv.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.PRECIOUS: $(BUILD)/tests/%.o $(BUILD)/tests/ops/%.o $(BUILD)/bench/%.o
+
+build-tests: expconv $(TESTS)
+build-benches: expconv $(BENCHES)
+
+# Names the packages that are missing, installs them, and is silent when there are none.
+deps:
+	@command -v dpkg-query >/dev/null || { echo "not Debian: install yourself what stands for: $(PACKAGES)"; exit 0; }; \
+	missing=; for p in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] && exit 0; echo "installing:$$missing"; \
+	as=; if [ $$(id -u) -ne 0 ]; then command -v sudo >/dev/null || { \
+	  echo "run as root: apt-get install$$missing"; exit 1; }; as=sudo; fi; \
+	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing
+
+# Task 1 of the paper, small: simulate, train relu and exponential side by side, print the table.
+demo: deps
+	@$(MAKE) $(PARALLEL) expconv
+	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
+	./expconv simulate --task motifs --motifs configs/motifs/task1.meme --sequences 8000 --seed 1 --out $(BUILD)/demo/task1.h5
+	./expconv sweep configs/demo.yaml --out $(BUILD)/demo/sweep
+	@echo "the table: $(BUILD)/demo/sweep/summary.tsv (one row a trial: $(BUILD)/demo/sweep/results.tsv)"
+
+test: deps
+	@$(MAKE) $(PARALLEL) build-tests
+	@tests/run.sh $(TESTS)
+
+bench: deps
+	@$(MAKE) $(PARALLEL) build-benches
+	@bench/run.sh $(BENCHES)
+
+clean:
+	rm -rf $(BUILD) expconv libexpconv.a
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,136 @@
+/* base.h: the ground every room stands on: errors, logging, whole files, threads, interruption.
+ *
+ * Errors are values. A function that can fail returns an xc_status and, when it is not XC_OK, has written one line for
+ * the user into the caller's xc_error: what went wrong, where (file, dataset, line or key), and what to do about it.
+ * The random function, which kernels share, is in philox.h.
+ */
+#ifndef EXPCONV_BASE_H
+#define EXPCONV_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
+
+/* Every kind of failure, once: X(name, word). The word is what a log shows. */
+#define XC_STATUSES(X)                                                                                                 \
+    X(XC_OK, "ok")                                                                                                     \
+    X(XC_USAGE, "usage")             /* the command line or config cannot be meant; exit status 2 */                   \
+    X(XC_INPUT, "input")             /* a file's content is not what it must be */                                     \
+    X(XC_IO, "io")                   /* the system refused to read or write */                                         \
+    X(XC_MEMORY, "memory")           /* an allocation failed */                                                        \
+    X(XC_DEVICE, "device")           /* a backend is missing or failed */                                              \
+    X(XC_INTERRUPTED, "interrupted") /* Ctrl-C or SIGTERM; state is saved; exit status 130 */
+
+#define XC_STATUS_ENUM(name, word) name,
+typedef enum xc_status { XC_STATUSES(XC_STATUS_ENUM) } xc_status;
+#undef XC_STATUS_ENUM
+
+#define XC_ERROR_LENGTH 1024
+
+/* What went wrong, as one line without a newline. Owned by the caller; needs no cleaning up. Initialise with {0}. */
+typedef struct xc_error {
+    xc_status status;
+    char text[XC_ERROR_LENGTH];
+} xc_error;
+
+/* Writes the line and returns `status`, so that a function can fail in one statement. `error` may be NULL. */
+xc_status xc_fail(xc_error *error, xc_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+
+/* Puts "prefix: " before the line already in `error`; returns error->status. */
+xc_status xc_fail_in(xc_error *error, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+
+/* The word for a status, for logs. */
+const char *xc_status_word(xc_status status);
+
+/* Runs a fallible call inside a function that has `xc_status status` and a label `fail:`. */
+#define XC_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        status = (call);                                                                                               \
+        if (status != XC_OK) goto fail;                                                                                \
+    } while (0)
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* Zeroed memory for `count` objects of `size` bytes, 64-byte aligned; *out is NULL and the status XC_MEMORY when there
+ * is none (`what` names it in the error line). A count of 0 gives a pointer that may be freed. Free with free(). */
+xc_status xc_allocate(void *out, size_t count, size_t size, const char *what, xc_error *error);
+
+/* ---- text ------------------------------------------------------------------------------------------------------ */
+
+/* The member of `names` (NULL-terminated) with the smallest edit distance to `word`, for "did you mean"; never NULL
+ * when the list has a member. */
+const char *xc_nearest(const char *word, const char *const *names);
+
+/* ---- logging --------------------------------------------------------------------------------------------------- */
+
+/* All messages go to stderr (results alone go to stdout), and as JSON lines to the file of xc_log_open_json.
+ * Thread safe. The progress line is cleared before a message and drawn again by the next xc_log_progress. */
+typedef enum xc_log_level { XC_LOG_INFO, XC_LOG_NOTICE, XC_LOG_WARNING, XC_LOG_ERROR } xc_log_level;
+
+void xc_log(xc_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Quiet keeps warnings and errors only. */
+void xc_log_set_quiet(bool quiet);
+
+/* Appends every message to `path` as one JSON object a line: time, level, text. Closed by xc_log_close. */
+xc_status xc_log_open_json(const char *path, xc_error *error);
+void xc_log_close(void);
+
+/* One progress line: redrawn in place on a terminal; a plain line at most every 10 seconds elsewhere; nothing when
+ * quiet. `final` ends the line. */
+void xc_log_progress(bool final, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+/* A file written whole or not at all: content goes to a temporary name beside it, and xc_file_commit syncs and renames.
+ * xc_file_discard (safe after a commit or a failed open) removes the temporary. Not thread safe per object. */
+typedef struct xc_file {
+    FILE *stream;  /* write here; NULL when the content is written by another library to `temporary` */
+    char *path;
+    char *temporary;
+} xc_file;
+
+/* Opens `stream` on the temporary name. With stream == false only reserves the name, for HDF5. */
+xc_status xc_file_create(xc_file *file, const char *path, bool stream, xc_error *error);
+xc_status xc_file_commit(xc_file *file, xc_error *error);
+void xc_file_discard(xc_file *file);
+
+/* The whole of a text file with a terminating 0, to be freed; `*size` (may be NULL) without the 0. Refuses a file
+ * larger than `limit` bytes. */
+xc_status xc_file_read(const char *path, size_t limit, char **text, size_t *size, xc_error *error);
+
+/* mkdir -p. */
+xc_status xc_make_folder(const char *path, xc_error *error);
+
+bool xc_path_exists(const char *path);
+
+/* "folder/name" in fresh memory to be freed; NULL when there is none. */
+char *xc_path_join(const char *folder, const char *name);
+
+/* ---- time, threads, interruption ------------------------------------------------------------------------------- */
+
+/* Seconds on a clock that only goes forward. */
+double xc_seconds(void);
+
+/* Cores this process may use (affinity and cgroup quota respected), at least 1. */
+int xc_core_count(void);
+
+/* Runs work(context, i) for i = 0..threads-1 on as many threads, the caller's among them; returns when all have. */
+void xc_parallel(int threads, void (*work)(void *context, int thread), void *context);
+
+/* Makes SIGINT and SIGTERM set a flag that xc_interrupted reads; a second SIGINT ends the process at once. */
+void xc_interrupt_install(void);
+bool xc_interrupted(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,133 @@
+/* data.h: from files to packed DNA. Reads the HDF5 layouts of the field, checks every column, packs to 2 bits a base
+ * in chunk order, and simulates the paper's synthetic tasks. HDF5 and htslib are seen in this room alone (and HDF5 in
+ * the checkpoint).
+ */
+#ifndef EXPCONV_DATA_H
+#define EXPCONV_DATA_H
+
+#include "expconv/backend.h"
+#include "expconv/motif.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- a split: packed sequences with labels ---------------------------------------------------------------------- */
+
+/* Sequences of one length with their labels, in host memory. Owns everything its pointers reach; xc_split_free. About
+ * 0.25 bytes a base, and 4 bytes for every run of N. A split with reverse_complement stands for twice its sequences:
+ * item i < sequences is sequence i, item sequences + i its reverse complement, as the paper appends them. */
+typedef struct xc_split {
+    xc_dna_view dna;
+    const float *labels; /* (sequences, classes); NULL when the file has none */
+    int32_t classes;
+    bool reverse_complement;
+} xc_split;
+
+void xc_split_free(xc_split *split);
+
+/* How many items an epoch has: sequences, or twice as many. */
+size_t xc_split_items(const xc_split *split);
+
+/* The index word (backend.h) of item i. */
+uint32_t xc_split_index(const xc_split *split, size_t item);
+
+/* A builder for packed DNA: append sequences as codes (0..3, XC_BASE_N), then finish. Used by readers and simulators. */
+typedef struct xc_dna_builder {
+    uint8_t *bases;
+    uint32_t *run_start, *runs;
+    size_t run_capacity, run_count;
+    uint32_t sequences, capacity, length, row_bytes;
+} xc_dna_builder;
+
+/* `capacity` sequences of `length` bases (1 .. 1,048,575). */
+xc_status xc_dna_builder_open(xc_dna_builder *builder, uint32_t capacity, uint32_t length, xc_error *error);
+xc_status xc_dna_builder_append(xc_dna_builder *builder, const uint8_t *codes, xc_error *error);
+/* Moves the packed sequences into `dna` (run_start stays NULL when no N was seen) and empties the builder. */
+void xc_dna_builder_finish(xc_dna_builder *builder, xc_dna_view *dna);
+void xc_dna_builder_free(xc_dna_builder *builder);
+
+/* Unpacks the sequence of an index word (reverse complement included) to codes (length). */
+void xc_dna_unpack(const xc_dna_view *dna, uint32_t index, uint8_t *codes);
+
+/* ---- HDF5 ------------------------------------------------------------------------------------------------------- */
+
+typedef enum xc_split_name { XC_TRAIN, XC_VALID, XC_TEST, XC_SPLIT_COUNT } xc_split_name;
+
+/* "train", "valid", "test". */
+const char *xc_split_word(xc_split_name split);
+
+/* Names that override the search; NULL members are searched. */
+typedef struct xc_data_names {
+    const char *x[XC_SPLIT_COUNT];
+    const char *y[XC_SPLIT_COUNT];
+} xc_data_names;
+
+/* What a file holds, as far as its header tells. */
+typedef enum xc_layout {
+    XC_LAYOUT_N4L,  /* (n,4,L), the paper's */
+    XC_LAYOUT_N4L1, /* (n,4,L,1) */
+    XC_LAYOUT_N41L, /* (n,4,1,L), Basset's */
+    XC_LAYOUT_NL4,  /* (n,L,4) */
+} xc_layout;
+
+/* The shape as users know it: "(n,4,L)". */
+const char *xc_layout_word(xc_layout layout);
+
+typedef struct xc_split_header {
+    bool present;
+    char x_name[64], y_name[64], type[32], storage[96]; /* type "float32", storage "chunks (215,1,50), deflate 4" */
+    xc_layout layout;
+    uint64_t sequences, length;
+    int32_t classes; /* 0: no labels */
+} xc_split_header;
+
+typedef struct xc_dataset {
+    char path[1024];
+    xc_split_header header[XC_SPLIT_COUNT];
+    xc_split split[XC_SPLIT_COUNT]; /* filled for those that were asked for */
+    bool has_model;                 /* model_train / model_valid / model_test, the probabilities sequences were drawn from */
+} xc_dataset;
+
+/* Reads the headers, and the splits in `wanted` (bit 1 << XC_TRAIN and so on), each checked column by column: one-hot
+ * or all zero. Refuses: not HDF5; a dataset missing, of wrong rank, empty, of unequal counts; a column that is not
+ * one-hot (named: dataset, sequence, position); NaN labels. Chunks are read once, in order; memory beside the packed
+ * result is bounded by one row of chunks. `names` may be NULL. Thread safe. Free with xc_dataset_free, also on failure. */
+xc_status xc_dataset_read(const char *path, const xc_data_names *names, unsigned wanted, bool reverse_complement,
+                          xc_dataset *dataset, xc_error *error);
+void xc_dataset_free(xc_dataset *dataset);
+
+/* Labels all 0 or 1? Otherwise names the first that is not. For binary losses. */
+xc_status xc_split_check_binary(const xc_split *split, const char *where, xc_error *error);
+
+/* `expconv inspect`: prints layout, counts, length, base composition, class balance, and the first fault of each split
+ * to `stream`. A fault is an error after everything that can be read was printed. */
+xc_status xc_inspect(const char *path, const xc_data_names *names, FILE *stream, xc_error *error);
+
+/* ---- FASTA ------------------------------------------------------------------------------------------------------ */
+
+/* All sequences of a FASTA file (plain, gzip or bgzip), which must be of one length (`length`, or 0 to take the first's);
+ * IUPAC codes other than ACGT (either case) become N. `names` (may be NULL) gets their names, to be freed each and whole. */
+xc_status xc_fasta_read(const char *path, uint32_t length, xc_split *split, char ***names, xc_error *error);
+
+/* ---- simulation ------------------------------------------------------------------------------------------------- */
+
+typedef enum xc_task { XC_TASK_MOTIFS, XC_TASK_GRAMMAR } xc_task; /* the paper's tasks 1 and 3 */
+
+typedef struct xc_simulation {
+    xc_task task;
+    uint32_t sequences; /* 30,000 and 20,000 in the paper */
+    uint32_t length;    /* 200 */
+    uint64_t seed;
+} xc_simulation;
+
+/* Simulates the task from `motifs` (names matched without case; every name the task needs must be there; the first of a
+ * name is taken) and writes X_*, Y_* and model_* for train, valid, test (70/10/20) to `path`, whole or not at all. For
+ * task motifs only the twelve named motifs are used; for task grammar, the ten others of them that the paper names and
+ * 50 more from the file. The same seed gives the same bytes. Source: Koo & Ploenzke 2021, methods. */
+xc_status xc_simulate(const xc_simulation *simulation, const xc_motif_list *motifs, const char *path, xc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,295 @@
+/* model.h: from a config to a network in a backend's memory: the config, the model as blocks, the pack of trials that
+ * trains in lockstep, and the weights file.
+ */
+#ifndef EXPCONV_MODEL_H
+#define EXPCONV_MODEL_H
+
+#include "expconv/backend.h"
+#include "expconv/data.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- config ----------------------------------------------------------------------------------------------------- */
+
+/* X(ENUM, "name in configs"): initial weights of the first convolution; Keras' definitions (normal is truncated at two
+ * deviations, with Keras' correction), except XC_INIT_NORMAL, a plain normal with the given standard deviation. */
+#define XC_INITS(X)                                                                                                    \
+    X(XC_INIT_GLOROT_UNIFORM, "glorot_uniform")                                                                        \
+    X(XC_INIT_GLOROT_NORMAL, "glorot_normal")                                                                          \
+    X(XC_INIT_HE_UNIFORM, "he_uniform")                                                                                \
+    X(XC_INIT_HE_NORMAL, "he_normal")                                                                                  \
+    X(XC_INIT_LECUN_UNIFORM, "lecun_uniform")                                                                          \
+    X(XC_INIT_LECUN_NORMAL, "lecun_normal")                                                                            \
+    X(XC_INIT_NORMAL, "normal")
+
+#define XC_INIT_ENUM(name, word) name,
+typedef enum xc_init { XC_INITS(XC_INIT_ENUM) XC_INIT_COUNT } xc_init;
+#undef XC_INIT_ENUM
+
+typedef enum xc_padding { XC_PADDING_SAME, XC_PADDING_VALID } xc_padding;
+
+/* One entry of `blocks`. Exactly one of conv, residual, dense is set. All defaults are those of the paper. */
+typedef struct xc_block_config {
+    uint32_t conv;     /* filters */
+    uint32_t residual; /* kernel width of a residual unit, which keeps the number of channels */
+    uint32_t dense;    /* units */
+    uint32_t width;    /* of conv */
+    xc_padding padding;
+    uint32_t pool;     /* 1: none */
+    xc_padding pool_padding;
+    xc_activation_kind *activation; /* NULL: the config's for the first block, relu for the others */
+    double dropout;
+    bool norm;         /* default true */
+    double l2;         /* default 1e-6 */
+} xc_block_config;
+
+typedef struct xc_data_config {
+    char *file;
+    bool reverse_complement;
+    char *train_x, *train_y, *valid_x, *valid_y, *test_x, *test_y; /* NULL: searched */
+} xc_data_config;
+
+typedef struct xc_model_config {
+    char *zoo;  /* name of a model of configs/zoo; or the name given to `blocks` */
+    uint32_t length; /* of the input the model is meant for; 0: any. Filled from the zoo */
+    xc_block_config *blocks; /* filled from the zoo when not written out */
+    uint32_t blocks_count;
+    xc_activation_kind activation; /* of the first block */
+    xc_init init;                  /* of the first convolution */
+    double stddev;                 /* of init normal */
+} xc_model_config;
+
+/* X(ENUM, "name"): what can be monitored, and the columns of history and metrics. True: larger is better. */
+#define XC_METRICS(X)                                                                                                  \
+    X(XC_METRIC_LOSS, "loss", false)                                                                                   \
+    X(XC_METRIC_AUROC, "auroc", true)                                                                                  \
+    X(XC_METRIC_AUPR, "aupr", true)                            /* trapezoids over the precision-recall curve */       \
+    X(XC_METRIC_AVERAGE_PRECISION, "average_precision", true)                                                          \
+    X(XC_METRIC_ACCURACY, "accuracy", true)                                                                            \
+    X(XC_METRIC_PEARSON, "pearson", true)
+
+#define XC_METRIC_ENUM(name, word, larger) name,
+typedef enum xc_metric { XC_METRICS(XC_METRIC_ENUM) XC_METRIC_COUNT } xc_metric;
+#undef XC_METRIC_ENUM
+
+typedef struct xc_early_stop_config {
+    uint32_t patience; /* epochs without a new best; 0: never stop early */
+    double min_delta;
+} xc_early_stop_config;
+
+typedef struct xc_reduce_lr_config {
+    uint32_t patience; /* 0: never reduce */
+    double factor, min, min_delta;
+    uint32_t cooldown;
+} xc_reduce_lr_config;
+
+typedef struct xc_train_config {
+    uint32_t epochs, batch;
+    xc_optimizer_kind optimizer;
+    double learning_rate, beta1, beta2, epsilon, momentum;
+    xc_loss_kind loss;
+    double *class_weights; /* NULL: all 1 */
+    uint32_t class_weights_count;
+    xc_metric monitor;     /* on the validation split: val_auroc in the file is XC_METRIC_AUROC here */
+    xc_early_stop_config early_stop;
+    xc_reduce_lr_config reduce_lr;
+    bool best_weights;     /* weights: best | last */
+    uint64_t seed;
+} xc_train_config;
+
+typedef struct xc_exponential_config {
+    double clip;
+    xc_beyond beyond;
+    double scale;
+} xc_exponential_config;
+
+/* The lists whose product is the sweep; an empty list stands for the one value of the section it belongs to. */
+typedef struct xc_sweep_config {
+    char **zoo;
+    uint32_t zoo_count;
+    xc_activation_kind *activation;
+    uint32_t activation_count;
+    xc_init *init;
+    uint32_t init_count;
+    double *stddev, *scale, *clip, *learning_rate;
+    uint32_t stddev_count, scale_count, clip_count, learning_rate_count;
+    uint32_t seeds; /* train.seed, train.seed + 1, ...; default 1 */
+} xc_sweep_config;
+
+typedef struct xc_config {
+    xc_data_config data;
+    xc_model_config model;
+    xc_train_config train;
+    xc_exponential_config exponential;
+    xc_sweep_config sweep;
+} xc_config;
+
+/* Reads a YAML config, applies "section.key=value" overrides in order, fills defaults (the paper's protocol), takes the
+ * blocks from the zoo, and checks every value. Refuses, with file and line: unknown keys (naming the nearest), wrong
+ * types, negative sizes, unknown activations (naming the nearest). A relative data.file is relative to the working
+ * folder. The config owns its memory: xc_config_free, also on failure. */
+xc_status xc_config_read(const char *path, const char *const *overrides, int override_count, xc_config **config,
+                         xc_error *error);
+void xc_config_free(xc_config *config);
+
+/* A deep copy with every default written out and no sweep section; what a trial runs. */
+xc_status xc_config_copy(const xc_config *config, xc_config **copy, xc_error *error);
+
+/* Replaces the model by a zoo model (blocks, length, name), keeping activation and initialisation. */
+xc_status xc_config_set_zoo(xc_config *config, const char *zoo, xc_error *error);
+
+/* The complete config as YAML text, to be freed; reading it gives the same config, and the same config the same text. */
+xc_status xc_config_write(const xc_config *config, char **text, xc_error *error);
+
+/* Names of the zoo, NULL-terminated, static. */
+const char *const *xc_zoo_names(void);
+
+const char *xc_activation_word(xc_activation_kind kind);
+const char *xc_init_word(xc_init init);
+const char *xc_metric_word(xc_metric metric);
+const char *xc_loss_word(xc_loss_kind loss);
+
+/* ---- model ------------------------------------------------------------------------------------------------------ */
+
+/* One parameter tensor of a trial. */
+typedef struct xc_tensor {
+    char name[32];     /* "block2.kernel"; blocks are counted as layers are, from 0 */
+    int32_t rank;
+    int32_t shape[3];  /* (K,C,F), (In,Out) or (F) */
+    size_t offset;     /* floats within a trial's parameters */
+    size_t count;
+    xc_init init;      /* of kernels; stddev in the model */
+    bool is_kernel;    /* others: gamma 1, beta and bias 0 */
+    float l2;
+} xc_tensor;
+
+/* One block in the order of execution. The last is the output layer, dense and linear: its y are the logits. */
+typedef struct xc_layer {
+    xc_block block;
+    int32_t input;      /* layer whose y is x; -1: the sequence (a motif block) */
+    int32_t skip;       /* add blocks: layer whose y is x_skip; -1 otherwise */
+    bool first;         /* its activation is the trial's own; otherwise the next member */
+    xc_activation_kind activation;
+} xc_layer;
+
+#define XC_MAX_LAYERS 64
+#define XC_MAX_TENSORS 256
+
+/* A network's shape: what the trials of a pack share. Plain data, copied by assignment. */
+typedef struct xc_model {
+    char name[64];
+    int32_t length, classes;
+    int32_t layer_count, tensor_count, l2_count;
+    xc_layer layer[XC_MAX_LAYERS];
+    xc_tensor tensor[XC_MAX_TENSORS];
+    xc_l2 l2[XC_MAX_TENSORS];
+    size_t parameter_count; /* floats of a trial, and the stride in a pack (a multiple of 16) */
+    size_t running_count;   /* floats of a trial's running statistics, a multiple of 16 */
+    double stddev;
+} xc_model;
+
+/* Lays out the model for sequences of `length` and `classes` outputs. Refuses what cannot be: a pool or a valid
+ * convolution that leaves length 0 (naming the block), sequences shorter than the receptive field, a length other than
+ * the zoo model's. */
+xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t classes, xc_model *model,
+                         xc_error *error);
+
+/* Initial parameters (parameter_count) and running statistics (running_count) of the trial with this seed. */
+void xc_model_initialise(const xc_model *model, uint64_t seed, float *parameters, float *running);
+
+/* The activation of the first block as the kernels want it. */
+xc_activation xc_config_activation(const xc_config *config);
+
+/* ---- pack ------------------------------------------------------------------------------------------------------- */
+
+/* T trials of one model in a backend's memory. One thread at a time. Slot t's parameters are at t * parameter_count. */
+typedef struct xc_pack xc_pack;
+
+/* Memory for `trials` trials at `batch` sequences; with training == false, for inference alone. One allocation for
+ * everything that a step touches, none later. */
+xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32_t trials, int32_t batch, bool training,
+                         xc_pack **pack, xc_error *error);
+void xc_pack_free(xc_pack *pack);
+
+/* Bytes of backend memory that one more trial would take; and of the pack as it is. */
+size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training);
+
+/* Everything of slot t that training changes, as the host sees it. Arrays belong to the caller: parameters and moments
+ * (parameter_count), running (running_count). Moments may be NULL (not moved; set: zero). */
+typedef struct xc_trial_state {
+    float *parameters, *running, *first_moment, *second_moment;
+    uint64_t step; /* training steps done */
+} xc_trial_state;
+
+void xc_pack_set(xc_pack *pack, int32_t slot, const xc_trial_state *state, const xc_activation *activation,
+                 uint64_t seed);
+void xc_pack_get(const xc_pack *pack, int32_t slot, xc_trial_state *state);
+
+/* Takes slot t out: the last slot's trial moves into it and the pack has one trial less. */
+void xc_pack_remove(xc_pack *pack, int32_t slot);
+int32_t xc_pack_trials(const xc_pack *pack);
+
+/* A split where the backend can read it: borrowed when host memory will do, otherwise a copy. The split must outlive it. */
+typedef struct xc_device_split {
+    const xc_backend *backend;
+    xc_dna_view dna;
+    const float *labels; /* (sequences,classes) or NULL */
+    void *owned[4];
+} xc_device_split;
+xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
+                               xc_error *error);
+void xc_device_split_close(xc_device_split *device);
+
+/* Forward of `batch` sequences for every trial: index (T,batch) in host memory. In training mode batch norm uses the
+ * batch and dropout acts. The logits stay in the pack. */
+xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uint32_t *index, int32_t batch,
+                          bool training, xc_error *error);
+
+/* The logits (T,batch,classes) of the last forward, into host memory. */
+void xc_pack_logits(const xc_pack *pack, float *logits);
+
+/* Mean loss of each trial (T) of the last forward, and its gradient at the logits kept for backward. */
+xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error);
+
+/* Back through all blocks, adding to the gradients; then xc_pack_step applies them. */
+xc_status xc_pack_backward(xc_pack *pack, xc_error *error);
+
+typedef struct xc_optimizer {
+    xc_optimizer_kind kind;
+    float beta1, beta2, epsilon, momentum;
+} xc_optimizer;
+/* learning_rate (T). Counts the step of each trial. */
+xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate, xc_error *error);
+
+/* Gradients of slot t (parameter_count), for tests and for the search of a non-finite value. */
+void xc_pack_gradients(const xc_pack *pack, int32_t slot, float *gradients);
+
+/* Activations that met the clip in slot t since the last call, and how many there were; resets both. */
+void xc_pack_clipped(xc_pack *pack, int32_t slot, uint64_t *clipped, uint64_t *total);
+
+/* Writes into `where` which tensor of slot t first holds a non-finite value, in the order of execution: "block1.kernel",
+ * "block1 output", ...; "loss" when all are finite. */
+void xc_pack_find_nonfinite(const xc_pack *pack, int32_t slot, char *where, size_t size);
+
+/* ---- weights file ----------------------------------------------------------------------------------------------- */
+
+/* weights.h5: one dataset a parameter tensor by its name, "running/blockN.mean" and ".variance", and attributes that
+ * name format, model, length, classes. Two files of the same trial have the same bytes. Whole or not at all. */
+xc_status xc_weights_write(const char *path, const xc_model *model, const xc_trial_state *state, xc_error *error);
+
+/* Refuses a file that is not of this model, naming the first tensor that differs. Fills parameters and running. */
+xc_status xc_weights_read(const char *path, const xc_model *model, xc_trial_state *state, xc_error *error);
+
+/* The checkpoint of an epoch: everything of xc_trial_state (moments included) plus `extra` bytes of the training room.
+ * Reading wants the same extra size. */
+xc_status xc_checkpoint_write(const char *path, const xc_model *model, const xc_trial_state *state, const void *extra,
+                              size_t extra_size, xc_error *error);
+xc_status xc_checkpoint_read(const char *path, const xc_model *model, xc_trial_state *state, void **extra,
+                             size_t *extra_size, xc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
