@@ -11,8 +11,8 @@ CC      ?= cc
 BUILD   := build
 CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-psabi
-LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib) -lyaml -lm -lpthread -ldl
-INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib)
+LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate) -lyaml -lm -lpthread -ldl
+INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate)
 BASE    := -std=c11 -D_GNU_SOURCE -fno-math-errno -ffp-contract=off $(WARN)
 
 HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c host/sweep/*.c)
@@ -38,25 +38,30 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libcmocka-dev
+# V=1 shows the commands.
+Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
 .PHONY: all deps demo test bench clean build-tests build-benches
 all: expconv
 
 expconv: $(CLI_OBJECTS) libexpconv.a
-	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJECTS) libexpconv.a $(LIBS)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJECTS) libexpconv.a $(LIBS)
 
 libexpconv.a: $(OBJECTS)
-	rm -f $@ && ar rcs $@ $(OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE) $(CFLAGS) $(INCLUDE) -MMD -MP -c -o $@ $<
+	@echo "  compile  $<"
+	$(Q)$(CC) $(BASE) $(CFLAGS) $(INCLUDE) -MMD -MP -c -o $@ $<
 
 define ISA_RULE
 $(BUILD)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	@mkdir -p $$(@D)
-	$(CC) $(BASE) $(CFLAGS) $(FLAGS_$(1)) -DXC_ISA=$(1) -DXC_ISA_$(1)=1 -Iinclude -MMD -MP -c -o $$@ $$<
+	@echo "  compile  $$< ($(1))"
+	$$(Q)$(CC) $(BASE) $(CFLAGS) $(FLAGS_$(1)) -DXC_ISA=$(1) -DXC_ISA_$(1)=1 -Iinclude -MMD -MP -c -o $$@ $$<
 endef
 $(foreach set,$(SETS),$(eval $(call ISA_RULE,$(set))))
 
@@ -70,15 +75,18 @@ $(BUILD)/zoo.c: $(ZOO) Makefile
 	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
 	   echo '{0, 0}};'; } > $@
 $(BUILD)/zoo.o: $(BUILD)/zoo.c
-	$(CC) $(BASE) $(CFLAGS) -Ihost/model -c -o $@ $<
+	$(Q)$(CC) $(BASE) $(CFLAGS) -Ihost/model -c -o $@ $<
 
 $(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) libexpconv.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/tests/%.o libexpconv.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/bench/%: $(BUILD)/bench/%.o libexpconv.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 .PRECIOUS: $(BUILD)/tests/%.o $(BUILD)/tests/ops/%.o $(BUILD)/bench/%.o
 
 build-tests: expconv $(TESTS)

@@ -227,7 +227,8 @@ void xc_pack_set(xc_pack *pack, int32_t slot, const xc_trial_state *state, const
                  uint64_t seed);
 void xc_pack_get(const xc_pack *pack, int32_t slot, xc_trial_state *state);
 
-/* Takes slot t out: the last slot's trial moves into it and the pack has one trial less. */
+/* Takes slot t out: the last slot's trial moves into it and the pack has one trial less. Between steps: what the last
+ * forward left is gone. */
 void xc_pack_remove(xc_pack *pack, int32_t slot);
 int32_t xc_pack_trials(const xc_pack *pack);
 
@@ -270,7 +271,8 @@ void xc_pack_gradients(const xc_pack *pack, int32_t slot, float *gradients);
 void xc_pack_clipped(xc_pack *pack, int32_t slot, uint64_t *clipped, uint64_t *total);
 
 /* Writes into `where` which tensor of slot t first holds a non-finite value, in the order of execution: "block1.kernel",
- * "block1 output", ...; "loss" when all are finite. */
+ * "block1 output", ...; "loss" when all are finite. Of a pack for training, between xc_pack_loss and xc_pack_backward:
+ * afterwards the outputs are gone, and only the parameters are looked at. */
 void xc_pack_find_nonfinite(const xc_pack *pack, int32_t slot, char *where, size_t size);
 
 /* ---- weights file ----------------------------------------------------------------------------------------------- */
@@ -282,8 +284,12 @@ xc_status xc_weights_write(const char *path, const xc_model *model, const xc_tri
 /* Refuses a file that is not of this model, naming the first tensor that differs. Fills parameters and running. */
 xc_status xc_weights_read(const char *path, const xc_model *model, xc_trial_state *state, xc_error *error);
 
+/* Length and classes of the model that the file is of: what xc_model_build wants beside the config. */
+xc_status xc_weights_shape(const char *path, int32_t *length, int32_t *classes, xc_error *error);
+
 /* The checkpoint of an epoch: everything of xc_trial_state (moments included) plus `extra` bytes of the training room.
- * Reading wants the same extra size. */
+ * Reading gives the extra bytes in fresh memory, to be freed; *extra_size is the size that is wanted (another is
+ * refused), or 0 for any, and then becomes the size found. */
 xc_status xc_checkpoint_write(const char *path, const xc_model *model, const xc_trial_state *state, const void *extra,
                               size_t extra_size, xc_error *error);
 xc_status xc_checkpoint_read(const char *path, const xc_model *model, xc_trial_state *state, void **extra,

@@ -18,6 +18,7 @@ extern "C" {
 typedef struct xc_grid {
     xc_trial *trial;
     size_t count;
+    size_t seeds;          /* trials of one setting: they stand together, and count is a multiple */
     const char *varied[8]; /* headings of the columns that results.tsv begins with: zoo activation init ... seed */
     int32_t varied_count;
 } xc_grid;
@@ -43,6 +44,12 @@ typedef struct xc_sweep_options {
  * diverged for each setting) at the end. Refuses a folder that belongs to another config. Returns XC_INTERRUPTED, with
  * the state saved, when interrupted. */
 xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options, xc_error *error);
+
+/* `expconv train`: trains the one trial of a config in options->folder itself, and fills *trial with its results (name,
+ * folder, config too; xc_trial_clear, also on failure). Refuses a config with lists of more than one value. Goes on from
+ * the checkpoint; when all was done already, only reads the results. XC_INTERRUPTED as above; a trial that diverged is
+ * XC_OK, its status tells. */
+xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *options, xc_trial *trial, xc_error *error);
 
 /* ---- statistics ------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,47 @@
+/* device_split.c: a split of a data set where the backend can read it: borrowed when host memory will do, copied once
+ * otherwise. Training and inference then send nothing but indices.
+ */
+#include <string.h>
+
+#include "expconv/model.h"
+
+/* A copy of `bytes` at `from` in the backend's memory; stays NULL when there is nothing to copy. */
+static xc_status copy_over(const xc_backend *backend, const void *from, size_t bytes, void **to, xc_error *error) {
+    *to = NULL;
+    if (from == NULL || bytes == 0) return XC_OK;
+    *to = backend->allocate(backend, bytes);
+    if (*to == NULL)
+        return xc_fail(error, XC_MEMORY, "no memory on %s for the data set (%.0f MB); use fewer sequences or the CPU",
+                       backend->name, (double)bytes / 1e6);
+    backend->upload(backend, *to, from, bytes);
+    return XC_OK;
+}
+
+xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
+                               xc_error *error) {
+    xc_status status;
+    const xc_dna_view *dna = &split->dna;
+    *device = (xc_device_split){.backend = backend, .dna = *dna, .labels = split->labels};
+    if (backend->host_memory) return XC_OK;
+    const size_t sequences = dna->sequences;
+    const size_t runs = dna->run_start == NULL ? 0 : dna->run_start[sequences];
+    const size_t labels = sequences * (size_t)split->classes;
+    XC_TRY(copy_over(backend, dna->bases, sequences * dna->row_bytes, &device->owned[0], error));
+    XC_TRY(copy_over(backend, dna->run_start, (sequences + 1) * sizeof(uint32_t), &device->owned[1], error));
+    XC_TRY(copy_over(backend, dna->runs, runs * sizeof(uint32_t), &device->owned[2], error));
+    XC_TRY(copy_over(backend, split->labels, labels * sizeof(float), &device->owned[3], error));
+    device->dna.bases = device->owned[0];
+    device->dna.run_start = device->owned[1];
+    device->dna.runs = device->owned[2];
+    device->labels = device->owned[3];
+    return XC_OK;
+fail:
+    xc_device_split_close(device);
+    return status;
+}
+
+void xc_device_split_close(xc_device_split *device) {
+    for (int i = 0; i < 4; i++)
+        if (device->owned[i] != NULL) device->backend->release(device->backend, device->owned[i]);
+    memset(device, 0, sizeof *device);
+}

@@ -1,0 +1,24 @@
+/* plan.h: where everything of a pack stands in its one piece of backend memory. Internal to host/model.
+ */
+#ifndef EXPCONV_PLAN_H
+#define EXPCONV_PLAN_H
+
+#include "expconv/model.h"
+
+/* Byte offsets from the start of the memory, multiples of 64; XC_ABSENT where the pack needs none. */
+typedef struct xc_plan {
+    size_t parameters, gradients, first_moment, second_moment; /* float (T,parameter_count) */
+    size_t running;                                            /* float (T,running_count) */
+    size_t index;                                              /* uint32_t (T,N) */
+    size_t class_weights;                                      /* float (classes) */
+    size_t loss;                                               /* double (T) */
+    size_t y[XC_MAX_LAYERS], dy[XC_MAX_LAYERS];                /* float (T,N,Lp,F) */
+    size_t saved[XC_MAX_LAYERS], saved_stride[XC_MAX_LAYERS];
+    size_t forward_scratch[XC_MAX_LAYERS], backward_scratch[XC_MAX_LAYERS];
+    size_t bytes; /* of the whole */
+} xc_plan;
+
+void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training,
+                  xc_plan *plan);
+
+#endif

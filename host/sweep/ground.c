@@ -1,0 +1,53 @@
+/* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "room.h"
+
+/* The models of a grid differ where the zoo name does; activation and initialisation leave the shape as it is. */
+static xc_status check_models(const xc_grid *grid, const xc_dataset *dataset, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_model *model = NULL;
+    const xc_split *train = &dataset->split[XC_TRAIN];
+    XC_TRY(xc_allocate(&model, 1, sizeof *model, "a model", error));
+    const char *checked = NULL;
+    for (size_t i = 0; i < grid->count; i++) {
+        const xc_model_config *config = &grid->trial[i].config->model;
+        if (checked && config->zoo && strcmp(checked, config->zoo) == 0) continue;
+        XC_TRY(xc_model_build(config, (int32_t)train->dna.length, train->classes, model, error));
+        checked = config->zoo;
+    }
+fail:
+    free(model);
+    return status;
+}
+
+static xc_status check_class_weights(const xc_train_config *train, int32_t classes, xc_error *error) {
+    if (!train->class_weights || train->class_weights_count == (uint32_t)classes) return XC_OK;
+    return xc_fail(error, XC_INPUT, "train.class_weights has %u numbers, but the data has %d classes; give one a class",
+                   train->class_weights_count, classes);
+}
+
+xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error) {
+    xc_status status = XC_OK;
+    memset(ground, 0, sizeof *ground);
+    const xc_config *config = grid->trial[0].config;
+    const xc_data_config *data = &config->data;
+    const xc_data_names names = {.x = {data->train_x, data->valid_x, data->test_x},
+                                 .y = {data->train_y, data->valid_y, data->test_y}};
+    const unsigned wanted = 1u << XC_TRAIN | 1u << XC_VALID | 1u << XC_TEST;
+    XC_TRY(xc_backend_open(device, &ground->backend, error));
+    XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, &ground->dataset, error));
+    XC_TRY(xc_train_data_check(&ground->dataset, config->train.loss, error));
+    XC_TRY(check_class_weights(&config->train, ground->dataset.split[XC_TRAIN].classes, error));
+    XC_TRY(check_models(grid, &ground->dataset, error));
+    XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));
+fail:
+    return status;
+}
+
+void xc_ground_close(xc_ground *ground) {
+    /* data.dataset tells whether the splits were opened. */
+    if (ground->data.dataset) xc_train_data_close(&ground->data);
+    xc_dataset_free(&ground->dataset);
+}

@@ -1,0 +1,83 @@
+/* room.h: what the files of the sweep room share: the three tables, the folder, the ground that trials stand on, and the
+ * progress line. Nothing here is for other rooms.
+ */
+#ifndef EXPCONV_SWEEP_ROOM_H
+#define EXPCONV_SWEEP_ROOM_H
+
+#include <pthread.h>
+
+#include "expconv/sweep.h"
+
+/* ---- tables.c, manifest.c: written whole or not at all, from a grid that no thread changes meanwhile ------------- */
+
+/* results.tsv: a row a finished trial, in grid order. No clock and no path goes into it, so that the same config gives
+ * the same bytes for any number of threads, and after any interruption. */
+xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_error *error);
+
+/* summary.tsv: a row a setting (trials that differ in the seed alone), statistics over its finished trials. */
+xc_status xc_sweep_write_summary(const xc_grid *grid, const char *folder, xc_error *error);
+
+/* manifest.tsv: every trial with state, epochs, seconds, reason. */
+xc_status xc_sweep_write_manifest(const xc_grid *grid, const char *folder, xc_error *error);
+
+/* Takes from an earlier run's manifest what no trial's folder holds: the seconds. A missing manifest is none. */
+xc_status xc_sweep_read_manifest(xc_grid *grid, const char *folder, xc_error *error);
+
+/* A text for a TSV field: tabs and line ends become spaces. */
+void xc_sweep_write_field(FILE *stream, const char *text);
+
+/* ---- folder.c ---------------------------------------------------------------------------------------------------- */
+
+/* Refuses a folder that belongs to another config. Writes nothing. */
+xc_status xc_sweep_check_folder(const xc_config *config, const char *folder, xc_error *error);
+
+/* Makes the folder, writes config.yaml, locks it against a second process until xc_sweep_leave_folder, and clears it and
+ * the trials' folders of what a killed process left half written. */
+xc_status xc_sweep_claim_folder(const xc_config *config, const xc_grid *grid, const char *folder, int *lock,
+                                xc_error *error);
+void xc_sweep_leave_folder(int *lock);
+
+/* ---- ground.c ---------------------------------------------------------------------------------------------------- */
+
+/* What all trials of a grid share: the backend and the data, read once. Must not be moved while it is open. */
+typedef struct xc_ground {
+    const xc_backend *backend;
+    xc_dataset dataset;
+    xc_train_data data;
+} xc_ground;
+
+/* Reads the data and checks it, and every trial's model, against each other, so that what cannot work is refused before
+ * anything is written. Free with xc_ground_close, also on failure. */
+xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error);
+void xc_ground_close(xc_ground *ground);
+
+/* ---- progress.c -------------------------------------------------------------------------------------------------- */
+
+/* The progress line, fed by the training threads. Time left is an upper bound: no trial trains longer than its config's
+ * epochs, and most stop early. */
+typedef struct xc_progress {
+    pthread_mutex_t lock;
+    const xc_trial *trial; /* (count) the grid's, for the place of a trial in it */
+    uint32_t *epochs;      /* (count) epochs done by each, this run and earlier ones */
+    bool *ended;           /* (count) */
+    size_t count, done, running;
+    double items;          /* sequences an epoch */
+    double sequences;      /* trained on in this run */
+    double started, shown; /* seconds */
+    char detail[128];      /* of a single trial: the last epoch's numbers */
+} xc_progress;
+
+xc_status xc_progress_open(xc_progress *progress, const xc_grid *grid, size_t items, xc_error *error);
+void xc_progress_close(xc_progress *progress);
+
+void xc_progress_pack_started(xc_progress *progress, size_t trials);
+void xc_progress_pack_ended(xc_progress *progress, size_t trials_unfinished);
+void xc_progress_sequences(xc_progress *progress, size_t count);
+void xc_progress_epoch(xc_progress *progress, const xc_trial *trial, uint32_t epoch, double train_loss,
+                       double monitored);
+void xc_progress_finished(xc_progress *progress, const xc_trial *trial);
+
+/* Ends the line when anything was shown. */
+void xc_progress_last(xc_progress *progress);
+
+#endif

@@ -1,0 +1,234 @@
+/* schedule.c: the sweep itself: unfinished trials in packs, packs in a queue, threads that take from it, tables that
+ * follow.
+ *
+ * A trial that is being trained belongs to its thread. The tables are written from `shown`, copies that change under
+ * the lock alone, so no table ever sees a trial half done.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "room.h"
+
+/* Trials a pack where memory is not the host's and nobody said how many. */
+#define XC_DEVICE_PACK 32
+
+struct pack {
+    size_t first, count; /* of sweep.queue */
+};
+
+struct sweep {
+    const xc_sweep_options *options;
+    xc_grid grid;
+    xc_grid shown;      /* the grid as the tables see it: shares all pointers with `grid` */
+    xc_ground ground;
+    xc_progress progress;
+    xc_trial **queue;   /* unfinished trials, pack by pack */
+    size_t *place;      /* (grid.count) scratch of build_packs: 1 when a trial stands in the queue */
+    struct pack *pack;
+    size_t pack_count, queued;
+    int lock_file;
+
+    pthread_mutex_t lock; /* for what follows, and for shown and the tables */
+    size_t next_pack;
+    bool failed;
+    xc_error first_failure;
+};
+
+static xc_status write_tables(struct sweep *sweep, xc_error *error) {
+    xc_status status = XC_OK;
+    XC_TRY(xc_sweep_write_results(&sweep->shown, sweep->options->folder, error));
+    XC_TRY(xc_sweep_write_summary(&sweep->shown, sweep->options->folder, error));
+    XC_TRY(xc_sweep_write_manifest(&sweep->shown, sweep->options->folder, error));
+fail:
+    return status;
+}
+
+/* ---- what earlier runs have done -------------------------------------------------------------------------------- */
+
+static bool ended(const xc_trial *trial) {
+    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
+}
+
+static xc_status read_states(struct sweep *sweep, xc_error *error) {
+    xc_status status = XC_OK;
+    XC_TRY(xc_sweep_read_manifest(&sweep->grid, sweep->options->folder, error));
+    for (size_t i = 0; i < sweep->grid.count; i++) {
+        xc_trial *trial = &sweep->grid.trial[i];
+        XC_TRY(xc_trial_read_results(trial, error));
+    }
+    memcpy(sweep->shown.trial, sweep->grid.trial, sweep->grid.count * sizeof *sweep->grid.trial);
+fail:
+    return status;
+}
+
+/* ---- packs ------------------------------------------------------------------------------------------------------- */
+
+static int32_t pack_size(const struct sweep *sweep) {
+    if (sweep->options->pack > 0) return sweep->options->pack;
+    return sweep->ground.backend->host_memory ? 1 : XC_DEVICE_PACK;
+}
+
+/* Each pack begins with the first trial that has none yet and takes those after it that fit. */
+static xc_status build_packs(struct sweep *sweep, xc_error *error) {
+    xc_status status = XC_OK;
+    const xc_grid *grid = &sweep->grid;
+    const size_t most = (size_t)pack_size(sweep);
+    XC_TRY(xc_allocate(&sweep->queue, grid->count, sizeof *sweep->queue, "the queue", error));
+    XC_TRY(xc_allocate(&sweep->pack, grid->count, sizeof *sweep->pack, "the queue", error));
+    XC_TRY(xc_allocate(&sweep->place, grid->count, sizeof *sweep->place, "the queue", error));
+    for (size_t i = 0; i < grid->count; i++) {
+        if (ended(&grid->trial[i]) || sweep->place[i]) continue;
+        struct pack *pack = &sweep->pack[sweep->pack_count++];
+        pack->first = sweep->queued;
+        for (size_t j = i; j < grid->count && pack->count < most; j++) {
+            xc_trial *trial = &grid->trial[j];
+            if (ended(trial) || sweep->place[j]) continue;
+            if (j > i && !xc_trials_fit(grid->trial[i].config, trial->config)) continue;
+            sweep->place[j] = 1;
+            sweep->queue[sweep->queued++] = trial;
+            pack->count++;
+        }
+    }
+fail:
+    return status;
+}
+
+/* ---- events, from the training threads --------------------------------------------------------------------------- */
+
+static void on_sequences(void *context, size_t count) {
+    struct sweep *sweep = context;
+    xc_progress_sequences(&sweep->progress, count);
+}
+
+static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored) {
+    struct sweep *sweep = context;
+    xc_progress_epoch(&sweep->progress, trial, epoch, train_loss, monitored);
+    pthread_mutex_lock(&sweep->lock);
+    sweep->shown.trial[trial - sweep->grid.trial].epochs = epoch;
+    pthread_mutex_unlock(&sweep->lock);
+}
+
+static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
+    struct sweep *sweep = context;
+    xc_progress_finished(&sweep->progress, trial);
+    pthread_mutex_lock(&sweep->lock);
+    sweep->shown.trial[trial - sweep->grid.trial] = *trial;
+    const xc_status status = write_tables(sweep, error);
+    pthread_mutex_unlock(&sweep->lock);
+    if (trial->status == XC_TRIAL_DIVERGED) xc_log(XC_LOG_WARNING, "%s diverged: %s", trial->name, trial->reason);
+    return status;
+}
+
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
+
+/* The next pack, its trials marked as running; false when there is none or none should start. */
+static bool take_pack(struct sweep *sweep, struct pack *pack) {
+    bool taken = false;
+    pthread_mutex_lock(&sweep->lock);
+    if (!sweep->failed && !xc_interrupted() && sweep->next_pack < sweep->pack_count) {
+        *pack = sweep->pack[sweep->next_pack++];
+        taken = true;
+        for (size_t i = 0; i < pack->count; i++) {
+            const size_t index = (size_t)(sweep->queue[pack->first + i] - sweep->grid.trial);
+            sweep->shown.trial[index].status = XC_TRIAL_RUNNING;
+        }
+    }
+    pthread_mutex_unlock(&sweep->lock);
+    return taken;
+}
+
+static void note_failure(struct sweep *sweep, const xc_error *error) {
+    pthread_mutex_lock(&sweep->lock);
+    /* An interruption is the least of failures: an error that came with it is what the user must see. */
+    if (!sweep->failed || sweep->first_failure.status == XC_INTERRUPTED) sweep->first_failure = *error;
+    sweep->failed = true;
+    pthread_mutex_unlock(&sweep->lock);
+}
+
+static void work(void *context, int thread) {
+    struct sweep *sweep = context;
+    const xc_train_events events = {sweep, on_sequences, on_epoch, on_finished};
+    struct pack pack;
+    (void)thread;
+    while (take_pack(sweep, &pack)) {
+        xc_error error = {0};
+        xc_trial **trials = sweep->queue + pack.first;
+        xc_progress_pack_started(&sweep->progress, pack.count);
+        const xc_status status =
+            xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events, &error);
+        size_t unfinished = 0;
+        for (size_t i = 0; i < pack.count; i++) unfinished += !ended(trials[i]);
+        xc_progress_pack_ended(&sweep->progress, unfinished);
+        if (status != XC_OK) note_failure(sweep, &error);
+    }
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static xc_status open_sweep(const xc_config *config, struct sweep *sweep, xc_error *error) {
+    xc_status status = XC_OK;
+    const char *folder = sweep->options->folder;
+    XC_TRY(xc_grid_build(config, folder, &sweep->grid, error));
+    sweep->shown = sweep->grid;
+    sweep->shown.trial = NULL;
+    XC_TRY(xc_allocate(&sweep->shown.trial, sweep->grid.count, sizeof *sweep->shown.trial, "the tables", error));
+    XC_TRY(xc_sweep_check_folder(config, folder, error));
+    XC_TRY(xc_ground_open(&sweep->grid, sweep->options->device, &sweep->ground, error));
+    XC_TRY(xc_sweep_claim_folder(config, &sweep->grid, folder, &sweep->lock_file, error));
+    XC_TRY(read_states(sweep, error));
+    XC_TRY(build_packs(sweep, error));
+    XC_TRY(xc_progress_open(&sweep->progress, &sweep->grid, xc_split_items(&sweep->ground.dataset.split[XC_TRAIN]),
+                            error));
+    XC_TRY(write_tables(sweep, error));
+fail:
+    return status;
+}
+
+static void close_sweep(struct sweep *sweep) {
+    xc_progress_close(&sweep->progress);
+    xc_sweep_leave_folder(&sweep->lock_file);
+    xc_ground_close(&sweep->ground);
+    free(sweep->queue);
+    free(sweep->pack);
+    free(sweep->place);
+    free(sweep->shown.trial);
+    xc_grid_free(&sweep->grid);
+    pthread_mutex_destroy(&sweep->lock);
+}
+
+static xc_status run_packs(struct sweep *sweep, xc_error *error) {
+    int threads = sweep->options->threads > 0 ? sweep->options->threads : xc_core_count();
+    if ((size_t)threads > sweep->pack_count) threads = (int)sweep->pack_count;
+    const size_t before = sweep->progress.done;
+    if (before > 0 && sweep->queued > 0)
+        xc_log(XC_LOG_INFO, "%s: %zu of %zu trials are done; going on with the other %zu", sweep->options->folder,
+               before, sweep->grid.count, sweep->queued);
+    xc_parallel(threads, work, sweep);
+    xc_progress_last(&sweep->progress);
+    xc_status status = write_tables(sweep, error);
+    if (!sweep->failed && xc_interrupted() && sweep->progress.done < sweep->grid.count) {
+        sweep->failed = true;
+        sweep->first_failure.status = XC_INTERRUPTED;
+    }
+    if (!sweep->failed) return status;
+    if (sweep->first_failure.status != XC_INTERRUPTED) {
+        *error = sweep->first_failure;
+        return error->status;
+    }
+    if (status != XC_OK) return status;
+    return xc_fail(error, XC_INTERRUPTED,
+                   "interrupted: %zu of %zu trials are done and the state of the others is saved; "
+                   "run the same command again to go on",
+                   sweep->progress.done, sweep->grid.count);
+}
+
+xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options, xc_error *error) {
+    xc_status status = XC_OK;
+    struct sweep sweep = {.options = options, .lock_file = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+    XC_TRY(open_sweep(config, &sweep, error));
+    if (sweep.queued == 0) xc_log(XC_LOG_INFO, "%s: all %zu trials are done already", options->folder, sweep.grid.count);
+    else XC_TRY(run_packs(&sweep, error));
+fail:
+    close_sweep(&sweep);
+    return status;
+}

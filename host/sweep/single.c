@@ -1,0 +1,68 @@
+/* single.c: one trial without the tables of a sweep: what `expconv train` runs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "room.h"
+
+static void on_sequences(void *context, size_t count) { xc_progress_sequences(context, count); }
+
+static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored) {
+    xc_progress_epoch(context, trial, epoch, train_loss, monitored);
+}
+
+static xc_status refuse_lists(const xc_grid *grid, xc_error *error) {
+    if (grid->count == 1) return XC_OK;
+    return xc_fail(error, XC_USAGE, "the config's sweep section makes %zu trials, and train makes one; "
+                                    "use `expconv sweep`, or leave one value in each list",
+                   grid->count);
+}
+
+static xc_status set_folder(xc_trial *trial, const char *folder, xc_error *error) {
+    free(trial->folder);
+    trial->folder = strdup(folder);
+    return trial->folder ? XC_OK : xc_fail(error, XC_MEMORY, "out of memory for the name of %s", folder);
+}
+
+static xc_status train(const xc_grid *grid, const xc_ground *ground, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_progress progress;
+    xc_trial *trial = grid->trial;
+    XC_TRY(xc_progress_open(&progress, grid, xc_split_items(&ground->dataset.split[XC_TRAIN]), error));
+    const xc_train_events events = {&progress, on_sequences, on_epoch, NULL};
+    status = xc_train_pack(ground->backend, &ground->data, &trial, 1, &events, error);
+    xc_progress_last(&progress);
+    if (status == XC_INTERRUPTED)
+        (void)xc_fail(error, XC_INTERRUPTED,
+                      "interrupted: the state of %s is saved; run the same command again to go on", trial->folder);
+fail:
+    xc_progress_close(&progress);
+    return status;
+}
+
+xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *options, xc_trial *trial, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_grid grid = {0};
+    xc_ground ground = {0};
+    int lock = -1;
+    memset(trial, 0, sizeof *trial);
+    XC_TRY(xc_grid_build(config, options->folder, &grid, error));
+    XC_TRY(refuse_lists(&grid, error));
+    XC_TRY(set_folder(grid.trial, options->folder, error));
+    XC_TRY(xc_sweep_check_folder(grid.trial->config, options->folder, error));
+    XC_TRY(xc_ground_open(&grid, options->device, &ground, error));
+    XC_TRY(xc_sweep_claim_folder(grid.trial->config, &grid, options->folder, &lock, error));
+    XC_TRY(xc_trial_read_results(grid.trial, error));
+    if (grid.trial->status == XC_TRIAL_DONE || grid.trial->status == XC_TRIAL_DIVERGED)
+        xc_log(XC_LOG_INFO, "%s: trained already", options->folder);
+    else
+        XC_TRY(train(&grid, &ground, error));
+fail:
+    xc_sweep_leave_folder(&lock);
+    xc_ground_close(&ground);
+    if (grid.count == 1) {
+        *trial = grid.trial[0];
+        grid.trial[0] = (xc_trial){0};
+    }
+    xc_grid_free(&grid);
+    return status;
+}

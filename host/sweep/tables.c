@@ -1,0 +1,150 @@
+/* tables.c: results.tsv and summary.tsv, from the finished trials of a grid.
+ *
+ * Numbers have nine significant digits and nan is written nan. A trial that diverged has its row, with nan for what was
+ * never measured, and is counted in its setting but left out of the statistics.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "room.h"
+
+/* The measured columns, in this order; metrics come twice, for the validation and the test split. */
+enum { EPOCHS, BEST_EPOCH, TRAIN_LOSS, VALID, TEST = VALID + XC_METRIC_COUNT, CLIP_FRACTION = TEST + XC_METRIC_COUNT,
+       COLUMN_COUNT };
+
+enum { VALUE_LENGTH = 128, NAME_LENGTH = 48 };
+
+static void column_name(int column, char *name, size_t size) {
+    if (column == EPOCHS) snprintf(name, size, "epochs");
+    else if (column == BEST_EPOCH) snprintf(name, size, "best_epoch");
+    else if (column == TRAIN_LOSS) snprintf(name, size, "train_loss");
+    else if (column == CLIP_FRACTION) snprintf(name, size, "clip_fraction");
+    else if (column >= TEST) snprintf(name, size, "test_%s", xc_metric_word((xc_metric)(column - TEST)));
+    else snprintf(name, size, "valid_%s", xc_metric_word((xc_metric)(column - VALID)));
+}
+
+static double column_value(const xc_trial *trial, int column) {
+    if (column == EPOCHS) return trial->epochs;
+    if (column == BEST_EPOCH) return trial->best_epoch;
+    if (column == TRAIN_LOSS) return trial->train_loss;
+    if (column == CLIP_FRACTION) return trial->clip_fraction;
+    return column >= TEST ? trial->test.mean[column - TEST] : trial->valid.mean[column - VALID];
+}
+
+static void write_number(FILE *stream, double value) {
+    /* printf writes some NaN as -nan, which would make tables differ between machines. */
+    if (isnan(value)) fputs("\tnan", stream);
+    else fprintf(stream, "\t%.9g", value);
+}
+
+static bool finished(const xc_trial *trial) {
+    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
+}
+
+void xc_sweep_write_field(FILE *stream, const char *text) {
+    for (; *text; text++) fputc(*text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text, stream);
+}
+
+static void write_varied(FILE *stream, const xc_grid *grid, const xc_trial *trial, int32_t columns) {
+    char value[VALUE_LENGTH];
+    for (int32_t i = 0; i < columns; i++) {
+        xc_grid_value(trial, grid->varied[i], value, sizeof value);
+        if (i > 0) fputc('\t', stream);
+        xc_sweep_write_field(stream, value);
+    }
+}
+
+/* Opens FOLDER/NAME for a table; the caller commits. */
+static xc_status open_table(const char *folder, const char *name, xc_file *file, xc_error *error) {
+    char *path = xc_path_join(folder, name);
+    if (!path) return xc_fail(error, XC_MEMORY, "out of memory for the name of %s", name);
+    const xc_status status = xc_file_create(file, path, true, error);
+    free(path);
+    return status;
+}
+
+xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_error *error) {
+    xc_file file;
+    char name[NAME_LENGTH];
+    const xc_status status = open_table(folder, "results.tsv", &file, error);
+    if (status != XC_OK) return status;
+    for (int32_t i = 0; i < grid->varied_count; i++) fprintf(file.stream, "%s\t", grid->varied[i]);
+    fputs("state", file.stream);
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        column_name(column, name, sizeof name);
+        fprintf(file.stream, "\t%s", name);
+    }
+    fputc('\n', file.stream);
+    for (size_t i = 0; i < grid->count; i++) {
+        const xc_trial *trial = &grid->trial[i];
+        if (!finished(trial)) continue;
+        write_varied(file.stream, grid, trial, grid->varied_count);
+        fprintf(file.stream, "\t%s", xc_trial_status_word(trial->status));
+        for (int column = 0; column < COLUMN_COUNT; column++) write_number(file.stream, column_value(trial, column));
+        fputc('\n', file.stream);
+    }
+    return xc_file_commit(&file, error);
+}
+
+/* ---- summary ---------------------------------------------------------------------------------------------------- */
+
+static const char *const statistic_names[] = {"mean", "sd", "median", "q1", "q3"};
+
+static bool summarised(int column) { return column == EPOCHS || (column >= TEST && column < CLIP_FRACTION); }
+
+static void write_summary_header(FILE *stream, const xc_grid *grid, int32_t settings) {
+    char name[NAME_LENGTH];
+    for (int32_t i = 0; i < settings; i++) fprintf(stream, "%s\t", grid->varied[i]);
+    fputs("trials\tdiverged", stream);
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        if (!summarised(column)) continue;
+        column_name(column, name, sizeof name);
+        for (size_t i = 0; i < sizeof statistic_names / sizeof *statistic_names; i++)
+            fprintf(stream, "\t%s_%s", name, statistic_names[i]);
+    }
+    fputc('\n', stream);
+}
+
+/* One setting: trials first .. first + count - 1. `values` (count) is scratch. */
+static void write_setting(FILE *stream, const xc_grid *grid, int32_t settings, size_t first, size_t count,
+                          double *values) {
+    size_t ended = 0, diverged = 0;
+    for (size_t i = first; i < first + count; i++) {
+        ended += finished(&grid->trial[i]);
+        diverged += grid->trial[i].status == XC_TRIAL_DIVERGED;
+    }
+    if (ended == 0) return;
+    write_varied(stream, grid, &grid->trial[first], settings);
+    fprintf(stream, "%s%zu\t%zu", settings > 0 ? "\t" : "", ended, diverged);
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        if (!summarised(column)) continue;
+        size_t used = 0;
+        for (size_t i = first; i < first + count; i++)
+            if (grid->trial[i].status == XC_TRIAL_DONE) values[used++] = column_value(&grid->trial[i], column);
+        const xc_statistics statistics = xc_statistics_of(values, used);
+        write_number(stream, statistics.mean);
+        write_number(stream, statistics.deviation);
+        write_number(stream, statistics.median);
+        write_number(stream, statistics.lower_quartile);
+        write_number(stream, statistics.upper_quartile);
+    }
+    fputc('\n', stream);
+}
+
+xc_status xc_sweep_write_summary(const xc_grid *grid, const char *folder, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_file file = {0};
+    double *values = NULL;
+    /* The seed is the last varied column and the fastest, so a setting is a run of trials. */
+    const int32_t settings = grid->varied_count - 1;
+    XC_TRY(xc_allocate(&values, grid->count, sizeof *values, "the summary", error));
+    XC_TRY(open_table(folder, "summary.tsv", &file, error));
+    write_summary_header(file.stream, grid, settings);
+    for (size_t first = 0; first < grid->count; first += grid->seeds)
+        write_setting(file.stream, grid, settings, first, grid->seeds, values);
+    XC_TRY(xc_file_commit(&file, error));
+fail:
+    free(values);
+    return status;
+}

@@ -1,0 +1,88 @@
+/* claim.c: a trial's folder belongs to one config. It is claimed by writing config.yaml, and refused to every other
+ * config, saying where the two differ. The text is compared, not the values: the same config always writes the same
+ * text.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "room.h"
+
+static size_t line_length(const char *line) { return strcspn(line, "\n"); }
+
+static size_t indentation(const char *line) { return strspn(line, " -"); }
+
+/* Length of the key of "  key: value", from its first letter; 0 when the line has none. */
+static size_t key_length(const char *line) {
+    const char *key = line + indentation(line);
+    const size_t length = strcspn(key, ":\n");
+    return key[length] == ':' ? length : 0;
+}
+
+/* The key under which `line` of `text` stands, the last line before it that is indented less; NULL at the top. */
+static const char *parent_of(const char *text, const char *line) {
+    const char *parent = NULL;
+    for (const char *at = text; at < line; at += line_length(at) + 1)
+        if (indentation(at) < indentation(line) && key_length(at) > 0) parent = at;
+    return parent;
+}
+
+/* Says how the config there (in `path`) differs from the one here: at the first line that is not the same. */
+static xc_status refuse_folder(const char *folder, const char *there, const char *here, xc_error *error) {
+    const char *a = there, *b = here;
+    int line = 1;
+    while (*a && *b && line_length(a) == line_length(b) && memcmp(a, b, line_length(a)) == 0) {
+        const bool last = a[line_length(a)] == 0 || b[line_length(b)] == 0;
+        a += line_length(a);
+        b += line_length(b);
+        if (last) break;
+        a++, b++, line++;
+    }
+    const char *key_a = a + indentation(a), *key_b = b + indentation(b);
+    const size_t length = key_length(a);
+    if (length > 0 && length == key_length(b) && memcmp(key_a, key_b, length) == 0) {
+        const char *parent = parent_of(here, b);
+        const char *value_a = key_a + length + 1 + strspn(key_a + length + 1, " ");
+        const char *value_b = key_b + length + 1 + strspn(key_b + length + 1, " ");
+        return xc_fail(error, XC_USAGE,
+                       "%s belongs to another config: %.*s%s%.*s is %.*s there and %.*s here; choose another --out or "
+                       "remove it",
+                       folder, parent ? (int)key_length(parent) : 0, parent ? parent + indentation(parent) : "",
+                       parent ? "." : "", (int)length, key_b, (int)line_length(value_a), value_a,
+                       (int)line_length(value_b), value_b);
+    }
+    return xc_fail(
+        error, XC_USAGE,
+        "%s belongs to another config: line %d of its %s is \"%.*s\" there and \"%.*s\" here; choose another "
+        "--out or remove it",
+        folder, line, XC_CONFIG_FILE, (int)line_length(key_a), key_a, (int)line_length(key_b), key_b);
+}
+
+static xc_status write_text(const char *path, const char *text, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_file file = {0};
+    XC_TRY(xc_file_create(&file, path, true, error));
+    fputs(text, file.stream);
+    XC_TRY(xc_file_commit(&file, error));
+fail:
+    xc_file_discard(&file);
+    return status;
+}
+
+xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error) {
+    xc_status status = XC_OK;
+    char *here = NULL, *there = NULL, *path = xc_path_join(trial->folder, XC_CONFIG_FILE);
+    if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
+    XC_TRY(xc_config_write(trial->config, &here, error));
+    if (xc_path_exists(path)) {
+        XC_TRY(xc_file_read(path, XC_TEXT_LIMIT, &there, NULL, error));
+        if (strcmp(here, there) != 0) status = refuse_folder(trial->folder, there, here, error);
+    } else {
+        XC_TRY(xc_make_folder(trial->folder, error));
+        XC_TRY(write_text(path, here, error));
+    }
+fail:
+    free(here);
+    free(there);
+    free(path);
+    return status;
+}

@@ -1,0 +1,151 @@
+/* room.h: what the files of the training room share and nobody else sees: the ranking of one column of scores,
+ * inference over a whole split, the history's rows, one running trial, and the files that a trial's folder holds.
+ *
+ * The public face is expconv/train.h.
+ */
+#ifndef EXPCONV_TRAIN_ROOM_H
+#define EXPCONV_TRAIN_ROOM_H
+
+#include "expconv/train.h"
+
+/* ---- files of a trial's folder ---------------------------------------------------------------------------------- */
+
+#define XC_CONFIG_FILE "config.yaml"
+#define XC_WEIGHTS_FILE "weights.h5"
+#define XC_HISTORY_FILE "history.tsv"
+#define XC_METRICS_FILE "metrics.tsv"
+#define XC_CHECKPOINT_FILE "checkpoint.h5"
+#define XC_DIVERGED_FILE "diverged.txt" /* one line: why; the trial has no weights.h5 then */
+
+/* Whether the trial's folder has a file of that name. */
+bool xc_trial_has(const xc_trial *trial, const char *name);
+
+/* No text file that this room reads back is larger. */
+#define XC_TEXT_LIMIT ((size_t)64 << 20)
+
+/* Writes %.9g, or `nan` whatever its sign. */
+static inline void xc_number_write(FILE *stream, double number) {
+    if (number != number)
+        fputs("nan", stream);
+    else
+        fprintf(stream, "%.9g", number);
+}
+
+/* Writes "\tname" for each metric, with `prefix` before the name: the headings of history and metrics. */
+void xc_metric_headings(FILE *stream, const char *prefix);
+
+/* Whether larger values of a metric are better. */
+bool xc_metric_larger(xc_metric metric);
+
+/* ---- ranking (rank.c) ------------------------------------------------------------------------------------------- */
+
+/* The three metrics that depend on the order of the scores alone. NaN where undefined. */
+typedef struct xc_ranking {
+    double auroc, aupr, average_precision;
+} xc_ranking;
+
+/* Scores (n) without NaN, labels (n) positive above 0.5; keys (2 n) is scratch. */
+xc_ranking xc_rank(const float *scores, const float *labels, size_t n, uint32_t *keys);
+
+/* ---- metrics (metrics.c) ---------------------------------------------------------------------------------------- */
+
+/* As xc_metrics_compute, but the labels have `label_rows` rows that repeat: a split's reverse complements share the
+ * labels of their sequences, so no second copy is made. */
+typedef struct xc_metrics_input {
+    xc_loss_kind loss;
+    const double *class_weights; /* (classes) or NULL */
+    const float *logits;         /* (items,classes) */
+    const float *labels;         /* (label_rows,classes) */
+    size_t items, label_rows;
+    int32_t classes;
+} xc_metrics_input;
+
+xc_status xc_metrics_of(const xc_metrics_input *input, bool per_class, xc_metrics *metrics, xc_error *error);
+
+/* All metrics NaN: of a split that is not there, or a trial that diverged. */
+void xc_metrics_none(xc_metrics *metrics);
+
+/* ---- order and inference (order.c, inference.c) ----------------------------------------------------------------- */
+
+/* The index words of all items of a split in the order of `epoch` (from 0) of the trial with this seed: Fisher-Yates
+ * from the identity, a function of (seed, epoch) alone. order (xc_split_items). */
+void xc_epoch_order(const xc_split *split, uint64_t seed, uint32_t epoch, uint32_t *order);
+
+/* Scratch for inference over a split; batch is the pack's. */
+typedef struct xc_inference {
+    int32_t batch, trials;
+    uint32_t *index;     /* (trials,batch) */
+    float *batch_logits; /* (trials,batch,classes) */
+} xc_inference;
+xc_status xc_inference_open(xc_inference *inference, int32_t trials, int32_t batch, int32_t classes, xc_error *error);
+void xc_inference_close(xc_inference *inference);
+
+/* Logits of items first..end-1 (end - first at most the batch) for every trial of the pack. Trial t's go to
+ * logits + t * trial_stride + item * classes. */
+xc_status xc_inference_batch(xc_inference *inference, xc_pack *pack, const xc_device_split *device,
+                             const xc_split *split, size_t first, size_t end, float *logits, size_t trial_stride,
+                             xc_error *error);
+
+/* Logits of all items of a split, in batches: (T,items,classes). */
+xc_status xc_inference_split(xc_inference *inference, xc_pack *pack, const xc_device_split *device,
+                             const xc_split *split, float *logits, xc_error *error);
+
+/* ---- history (history.c) ---------------------------------------------------------------------------------------- */
+
+/* One epoch; all doubles, so that rows are compared and stored as bytes. */
+typedef struct xc_history_row {
+    double epoch, loss; /* epoch from 1; mean training loss without the L2 term */
+    double valid[XC_METRIC_COUNT];
+    double learning_rate, clip_fraction; /* the rate this epoch was trained with */
+} xc_history_row;
+
+xc_status xc_history_write(const char *folder, const xc_history_row *rows, uint32_t count, xc_error *error);
+
+/* Rows to be freed. */
+xc_status xc_history_read(const char *folder, xc_history_row **rows, uint32_t *count, xc_error *error);
+
+/* The number as the history shows it. The callbacks are fed with this, so that the history alone tells what they did.
+ */
+double xc_history_rounded(double value);
+
+/* ---- one running trial (runner.c) ------------------------------------------------------------------------------- */
+
+typedef struct xc_runner {
+    xc_trial *trial;
+    xc_callbacks callbacks;
+    uint32_t epoch;       /* complete epochs */
+    xc_history_row *rows; /* (trial->config->train.epochs) */
+    xc_trial_state state; /* host copy: at the start, and of each epoch for the checkpoint */
+    float *best;          /* (parameter_count + running_count) of the best epoch, when config wants them; or NULL */
+    uint32_t *order;      /* (train items) of the current epoch */
+    double loss_sum;      /* of the current epoch, weighted by batch size */
+    double seconds;       /* spent in earlier runs */
+    bool diverged;        /* the reason stands in trial->reason */
+} xc_runner;
+
+/* Memory and initial state, or what the trial's checkpoint says. `train_items` must be what it was. */
+xc_status xc_runner_open(xc_runner *runner, xc_trial *trial, const xc_model *model, size_t train_items,
+                         xc_error *error);
+void xc_runner_close(xc_runner *runner);
+
+/* Writes checkpoint.h5 from the runner's state. */
+xc_status xc_runner_checkpoint(const xc_runner *runner, const xc_model *model, size_t train_items, double seconds,
+                               xc_error *error);
+
+/* Takes the state of an epoch as the best so far. */
+void xc_runner_keep_best(xc_runner *runner, const xc_model *model);
+
+/* ---- the end of a trial (finish.c) ------------------------------------------------------------------------------ */
+
+/* Measures the kept weights on valid and test, writes weights.h5 and then metrics.tsv, removes the checkpoint, and
+ * reads the results back into the trial. */
+xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_model *model, const xc_train_data *data,
+                         xc_error *error);
+
+/* Removes the checkpoint that a kill after the last file left behind. */
+void xc_finish_clean(const xc_trial *trial);
+
+/* Writes history.tsv and the reason, removes the checkpoint, and reads the results back. */
+xc_status xc_finish_diverged(xc_runner *runner, xc_error *error);
+
+#endif

@@ -1,0 +1,80 @@
+/* conv.c: convolution (K = 1: dense layer) forward, weight gradient and input gradient, all by gemm.h's two kernels.
+ *
+ * Channels last, the K C inputs of an output position follow each other, and the next position's begin C further: a
+ * product with overlapping rows. Sequences that need zeros at their ends are copied with them, a chunk at a time.
+ */
+#include "gemm.h"
+#include "trial.h"
+
+static bool needs_zeros(const cpu_trial *b) {
+    return b->block->pad_left > 0 || b->conv_length + b->gap - (size_t)b->block->pad_left > b->length;
+}
+
+/* The windows of `count` sequences from number n on; copied with their zeros if they need any. */
+static cpu_rows windows(cpu_trial *b, size_t n, size_t count) {
+    const size_t c = b->channels, rows = b->conv_length + b->gap, left = (size_t)b->block->pad_left;
+    const float *x = b->x + n * b->length * c; /* (count,L,C) */
+    if (!needs_zeros(b)) return (cpu_rows){x, b->length * c, c};
+    const size_t inside = rows - left < b->length ? rows - left : b->length;
+    for (size_t i = 0; i < count; i++) {
+        float *to = b->padded + i * rows * c;
+        memset(to, 0, left * c * sizeof(float));
+        memcpy(to + left * c, x + i * b->length * c, inside * c * sizeof(float));
+        memset(to + (left + inside) * c, 0, (rows - left - inside) * c * sizeof(float));
+    }
+    return (cpu_rows){b->padded, rows * c, c};
+}
+
+/* A dense layer's rows need no borders and no chunks: one sequence of N rows. */
+static bool is_flat(const cpu_trial *b) { return b->gap == 0 && !needs_zeros(b) && b->length == b->conv_length; }
+
+static size_t chunk_of(const cpu_trial *b) {
+    return is_flat(b) ? b->batch : cpu_chunk(b, b->conv_length + b->gap, b->channels);
+}
+
+void xc_cpu_conv_forward(cpu_trial *b) {
+    const size_t chunk = chunk_of(b), depth = b->width * b->channels;
+    xc_cpu_norm_begin(b);
+    xc_cpu_pack(b->panels, b->kernel, depth, b->filters);
+    for (size_t n = 0; n < b->batch; n += chunk) {
+        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
+        const cpu_rows in = windows(b, n, count);
+        const cpu_rows out = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
+        xc_cpu_gemm(&in, &out, count, b->conv_length, b->panels, depth, b->filters, b->start, false);
+        xc_cpu_norm_rows(b, n, count);
+    }
+    xc_cpu_norm_end(b);
+}
+
+static void weight_gradient(cpu_trial *b) {
+    const size_t chunk = chunk_of(b), depth = b->width * b->channels;
+    for (size_t n = 0; n < b->batch; n += chunk) {
+        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
+        const size_t samples = is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
+        const cpu_rows left = windows(b, n, count);
+        const cpu_rows right = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
+        xc_cpu_outer(&left, &right, samples, rows, b->dkernel, depth, b->filters);
+    }
+}
+
+static void clear_gaps(cpu_trial *b) {
+    for (size_t n = 0; n <= b->batch; n++)
+        memset(cpu_z_row(b, n, 0) - b->gap * b->columns, 0, b->gap * b->columns * sizeof(float));
+}
+
+void xc_cpu_input_gradient(cpu_trial *b) {
+    const size_t rows = b->conv_length + b->gap, chunk = cpu_chunk(b, rows, b->columns);
+    clear_gaps(b);
+    xc_cpu_pack_flipped(b->panels, b->kernel, b->width, b->channels, b->filters, b->columns);
+    for (size_t n = 0; n < b->batch; n += chunk) {
+        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
+        const cpu_rows in = {b->z + (n * rows + (size_t)b->block->pad_left) * b->columns, rows * b->columns, b->columns};
+        const cpu_rows out = {b->dx + n * b->length * b->channels, b->length * b->channels, b->channels};
+        xc_cpu_gemm(&in, &out, count, b->length, b->panels, b->width * b->columns, b->channels, NULL, b->add_to_dx);
+    }
+}
+
+void xc_cpu_conv_backward(cpu_trial *b) {
+    weight_gradient(b);
+    if (b->dx) xc_cpu_input_gradient(b);
+}

@@ -1,0 +1,41 @@
+/* gemm.h: the two matrix kernels that convolutions and dense layers are made of; gemm.c.
+ *
+ * A packed matrix of `depth` rows is cut into panels of 2 LANES columns, the last of LANES where that is enough; in a
+ * panel the rows follow each other. Its floats: depth times columns rounded up to LANES.
+ */
+#ifndef EXPCONV_CPU_GEMM_H
+#define EXPCONV_CPU_GEMM_H
+
+#include "vector.h"
+
+/* Rows of a matrix that need not exist as one: `samples` times `rows`, at these distances in floats. Rows may overlap:
+ * the windows of a convolution over channels-last data do. */
+typedef struct cpu_rows {
+    const float *first;
+    size_t sample_stride, row_stride;
+} cpu_rows;
+
+#define xc_cpu_pack XC_ISA_NAME(xc_cpu_pack)
+#define xc_cpu_pack_flipped XC_ISA_NAME(xc_cpu_pack_flipped)
+#define xc_cpu_gemm XC_ISA_NAME(xc_cpu_gemm)
+#define xc_cpu_outer XC_ISA_NAME(xc_cpu_outer)
+
+/* Packs a matrix (depth,columns). */
+void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t columns);
+
+/* Packs a kernel (K,C,F) for the input gradient: a matrix of K * padded rows and C columns, whose row (k,f) holds
+ * kernel[K-1-k][.][f], and zeros for f >= F. */
+void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_t channels, size_t filters,
+                         size_t padded);
+
+/* out = start + in * panels, or out += in * panels where `add`; start (columns, up to a multiple of LANES) or NULL for
+ * zeros. Where out's row_stride is not a multiple of LANES only `columns` floats of a row are touched. */
+void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels, size_t depth,
+                 size_t columns, const float *start, bool add);
+
+/* sum[i][j] += over all rows: left[row][i] * right[row][j], for i < depth, j < columns; `sum` is (depth,columns).
+ * Rows of `right` are readable up to a multiple of LANES. */
+void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
+                  size_t columns);
+
+#endif

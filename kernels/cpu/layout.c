@@ -1,0 +1,136 @@
+/* layout.c: how much memory a block wants, and where the pieces of one trial lie in it. The same walk does both, so that
+ * they cannot disagree; the call's own batch lays the pieces out.
+ */
+#include "motif.h"
+#include "trial.h"
+
+/* Hands out aligned pieces; with base == NULL it only counts. */
+typedef struct piece_of {
+    unsigned char *base;
+    size_t used;
+} piece_of;
+
+static void *take(piece_of *memory, size_t count, size_t size) {
+    void *piece = memory->base ? memory->base + memory->used : NULL;
+    memory->used += round_up(count * size, 64);
+    return piece;
+}
+
+static float *take_floats(piece_of *memory, size_t count) { return take(memory, count, sizeof(float)); }
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static void set_sizes(cpu_trial *b, const xc_block *block, int32_t batch) {
+    *b = (cpu_trial){.block = block};
+    b->batch = (size_t)batch;
+    b->length = (size_t)block->length;
+    b->channels = (size_t)block->channels;
+    b->width = (size_t)block->width;
+    b->conv_length = (size_t)block->conv_length;
+    b->filters = (size_t)block->filters;
+    b->out_length = (size_t)block->out_length;
+    b->columns = round_up(b->filters, LANES);
+    b->gap = b->width - 1;
+    b->norm = block->gamma != XC_ABSENT;
+    const size_t rows = STRIP_BYTES / (b->columns * sizeof(float));
+    b->strip_rows = rows < 1 ? 1 : rows > STRIP_ROWS ? STRIP_ROWS : rows;
+}
+
+/* Floats of the packed kernel, either way, and of the motif block's tables. */
+static size_t panel_floats(const cpu_trial *b) {
+    if (b->block->kind == XC_BLOCK_ADD) return 0;
+    const size_t forward = b->width * b->channels * b->columns;
+    const size_t backward = b->width * b->columns * round_up(b->channels, LANES);
+    const size_t tables =
+        b->block->kind == XC_BLOCK_MOTIF ? motif_groups(b->width) * MOTIF_WORDS * b->columns : 0;
+    return larger(larger(forward, backward), tables);
+}
+
+static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
+    const xc_block *block = b->block;
+    const size_t columns = b->columns, out = b->batch * b->out_length * columns;
+    const size_t elements = b->batch * b->conv_length * b->filters;
+    const size_t drop_bytes = xc_dropout_threshold(block->dropout) > 0 ? cpu_dropout_bytes(elements) : 0;
+    const bool pooled = block->pool > 1;
+
+    b->z = take_floats(saved, (b->gap + b->batch * (b->conv_length + b->gap)) * columns);
+    b->mean = take_floats(saved, columns);
+    b->inverse = take_floats(saved, columns);
+    if (pooled) b->peak = take_floats(saved, out);
+    if (pooled) b->route = take(saved, out, sizeof(uint16_t));
+    if (drop_bytes > 0) b->dropped = take(pooled ? scratch : saved, drop_bytes, 1);
+
+    b->scale = take_floats(scratch, columns);
+    b->shift = take_floats(scratch, columns);
+    b->start = take_floats(scratch, columns);
+    b->sums = take(scratch, 4 * columns, sizeof(double));
+    b->strip = take_floats(scratch, 3 * b->strip_rows * columns);
+    b->keys = take_floats(scratch, (size_t)block->pool * columns);
+    b->panels = take_floats(scratch, panel_floats(b));
+    b->du = take_floats(scratch, out);
+    if (block->kind == XC_BLOCK_MOTIF) {
+        const size_t codes = motif_code_count(b->conv_length, b->width);
+        b->codes = take(scratch, b->batch * codes, sizeof(uint16_t));
+        b->letters = take(scratch, codes + MOTIF_TAPS + (size_t)block->pad_left + b->length, 1);
+    }
+    if (block->kind == XC_BLOCK_CONV) {
+        const size_t rows = b->conv_length + b->gap;
+        b->padded = take_floats(scratch, cpu_chunk(b, rows, b->channels) * rows * b->channels);
+    }
+}
+
+void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory) {
+    (void)backend;
+    cpu_trial b;
+    piece_of saved = {0}, scratch = {0};
+    set_sizes(&b, block, batch);
+    lay_out(&b, &saved, &scratch);
+    *memory = (xc_block_memory){saved.used, scratch.used};
+}
+
+static void find_parameters(const xc_block_args *args, size_t trial, cpu_trial *b) {
+    const xc_block *block = args->block;
+    const size_t offset = trial * args->parameter_stride;
+    const bool kernel = block->kind != XC_BLOCK_ADD && block->kernel != XC_ABSENT;
+    if (args->parameters) {
+        const float *parameters = args->parameters + offset;
+        if (kernel) b->kernel = parameters + block->kernel;
+        if (block->bias != XC_ABSENT) b->bias = parameters + block->bias;
+        if (b->norm) b->gamma = parameters + block->gamma;
+        if (b->norm) b->beta = parameters + block->beta;
+    }
+    if (args->gradients) {
+        float *gradients = args->gradients + offset;
+        if (kernel) b->dkernel = gradients + block->kernel;
+        if (block->bias != XC_ABSENT) b->dbias = gradients + block->bias;
+        if (b->norm) b->dgamma = gradients + block->gamma;
+        if (b->norm) b->dbeta = gradients + block->beta;
+    }
+    if (b->norm) b->running = args->running + trial * args->running_stride + block->running;
+}
+
+void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b) {
+    const xc_block *block = args->block;
+    piece_of saved = {(unsigned char *)args->saved + trial * args->saved_stride, 0};
+    piece_of scratch = {args->scratch, 0};
+    set_sizes(b, block, args->batch);
+    lay_out(b, &saved, &scratch);
+    const size_t in = b->batch * b->length * b->channels, middle = b->batch * b->conv_length * b->filters;
+    const size_t out = b->batch * b->out_length * b->filters;
+    b->training = args->training;
+    if (!b->training) b->dropped = NULL;
+    b->add_to_dx = args->add_to_dx;
+    b->activation = args->activation[trial];
+    b->seed = args->seed ? args->seed[trial] : 0;
+    b->step = args->step ? args->step[trial] : 0;
+    b->dna = args->dna;
+    if (args->index) b->index = args->index + trial * b->batch;
+    if (args->x) b->x = args->x + trial * in;
+    if (args->x_skip) b->x_skip = args->x_skip + trial * middle;
+    if (args->y) b->y = args->y + trial * out;
+    if (args->dy) b->dy = args->dy + trial * out;
+    if (args->dx) b->dx = args->dx + trial * in;
+    if (args->dx_skip) b->dx_skip = args->dx_skip + trial * middle;
+    if (args->clipped && b->training) b->clipped = args->clipped + trial;
+    find_parameters(args, trial, b);
+}

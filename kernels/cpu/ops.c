@@ -1,0 +1,119 @@
+/* ops.c: the block ops, one trial after another, and the table of this instruction set.
+ */
+#include <stdlib.h>
+
+#include "dispatch.h"
+#include "trial.h"
+
+/* ---- the sum of two inputs --------------------------------------------------------------------------------------- */
+
+static void add_forward(cpu_trial *b) {
+    xc_cpu_norm_begin(b);
+    for (size_t r = 0; r < b->batch * b->conv_length; r++) {
+        const float *x = b->x + r * b->filters, *x_skip = b->x_skip + r * b->filters; /* (F) */
+        float *z = b->z + r * b->columns;                                             /* (Fs) */
+        for (size_t f = 0; f < b->columns; f += LANES) {
+            const size_t left = b->filters - f;
+            v_store(z + f, v_load_part(x + f, left) + v_load_part(x_skip + f, left) + v_load(b->start + f));
+        }
+    }
+    xc_cpu_norm_rows(b, 0, b->batch);
+    xc_cpu_norm_end(b);
+}
+
+static void add_backward(cpu_trial *b) {
+    for (size_t r = 0; r < b->batch * b->conv_length; r++) {
+        const float *dz = b->z + r * b->columns; /* (Fs) */
+        for (size_t f = 0; f < b->columns; f += LANES) {
+            const size_t left = b->filters - f, at = r * b->filters + f;
+            if (b->dx) v_store_part(b->dx + at, v_load(dz + f) + (b->add_to_dx ? v_load_part(b->dx + at, left) : v_set(0)), left);
+            if (b->dx_skip) v_store_part(b->dx_skip + at, v_load(dz + f), left);
+        }
+    }
+}
+
+/* ---- ops --------------------------------------------------------------------------------------------------------- */
+
+typedef void linear_part(cpu_trial *b);
+
+static xc_status forward(const xc_block_args *args, linear_part *linear) {
+    for (int32_t t = 0; t < args->trials; t++) {
+        cpu_trial b;
+        xc_cpu_load(args, (size_t)t, &b);
+        linear(&b);
+        xc_cpu_tail_forward(&b);
+    }
+    return XC_OK;
+}
+
+static xc_status backward(const xc_block_args *args, linear_part *linear) {
+    for (int32_t t = 0; t < args->trials; t++) {
+        cpu_trial b;
+        xc_cpu_load(args, (size_t)t, &b);
+        xc_cpu_tail_backward(&b);
+        linear(&b);
+    }
+    return XC_OK;
+}
+
+#define OP(name, direction, linear)                                                                                    \
+    static xc_status name##_##direction(const xc_backend *backend, const xc_block_args *args, xc_error *error) {       \
+        (void)backend, (void)error;                                                                                    \
+        return direction(args, linear);                                                                                \
+    }
+OP(motif_block, forward, xc_cpu_motif_forward)
+OP(motif_block, backward, xc_cpu_motif_backward)
+OP(conv_block, forward, xc_cpu_conv_forward)
+OP(conv_block, backward, xc_cpu_conv_backward)
+OP(add_block, forward, add_forward)
+OP(add_block, backward, add_backward)
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+static void *allocate(const xc_backend *backend, size_t bytes) {
+    (void)backend;
+    const size_t whole = round_up(bytes, 64);
+    if (whole < bytes) return NULL;
+    void *memory = aligned_alloc(64, whole ? whole : 64);
+    if (memory) memset(memory, 0, whole ? whole : 64);
+    return memory;
+}
+
+static void release(const xc_backend *backend, void *memory) {
+    (void)backend;
+    free(memory);
+}
+
+static void copy(const xc_backend *backend, void *to, const void *from, size_t bytes) {
+    (void)backend;
+    if (bytes > 0) memcpy(to, from, bytes);
+}
+
+static void zero(const xc_backend *backend, void *memory, size_t bytes) {
+    (void)backend;
+    if (bytes > 0) memset(memory, 0, bytes);
+}
+
+const xc_backend XC_ISA_NAME(xc_cpu_table) = {
+    .version = XC_BACKEND_VERSION,
+    .name = "cpu",
+    .description = CPU_DESCRIPTION(XC_ISA),
+    .host_memory = true,
+    .allocate = allocate,
+    .release = release,
+    .upload = copy,
+    .download = copy,
+    .copy = copy,
+    .zero = zero,
+    .block_memory = xc_cpu_block_memory,
+    .motif_block_forward = motif_block_forward,
+    .motif_block_backward = motif_block_backward,
+    .conv_block_forward = conv_block_forward,
+    .conv_block_backward = conv_block_backward,
+    .dense_block_forward = conv_block_forward, /* a convolution of width 1 over N positions */
+    .dense_block_backward = conv_block_backward,
+    .add_block_forward = add_block_forward,
+    .add_block_backward = add_block_backward,
+    .loss = xc_cpu_loss,
+    .step = xc_cpu_step,
+};

@@ -1,0 +1,146 @@
+/* trial.h: one trial of one block, as the files of this folder hand it to each other: sizes, the caller's tensors, and
+ * the pieces of saved and scratch memory. Also what those files offer each other.
+ *
+ * Rows of z are padded: to `columns` floats, a multiple of LANES, and by `gap` rows of zeros before and after each
+ * sequence, so that no inner loop has a remainder and the input gradient may read beyond both ends.
+ */
+#ifndef EXPCONV_CPU_TRIAL_H
+#define EXPCONV_CPU_TRIAL_H
+
+#include "expconv/backend.h"
+#include "vector.h"
+
+/* What `route` holds where dropout's zero was the largest of a window. */
+#define ROUTE_DROPPED 0xFFFFu
+
+/* Rows that the tail works on at once, so that what one pass wrote the next finds in the first cache. */
+#define STRIP_BYTES 8192
+#define STRIP_ROWS 64
+
+typedef struct cpu_trial {
+    const xc_block *block;
+    size_t batch, length, channels, width, conv_length, filters, out_length; /* N L C K Lc F Lp */
+    size_t columns; /* F, up to a multiple of LANES; written Fs in shapes */
+    size_t gap;     /* rows of zeros around each sequence of z */
+    bool training, norm;
+    bool add_to_dx;
+    xc_activation activation;
+    uint64_t seed, step;
+
+    const xc_dna_view *dna;
+    const uint32_t *index;  /* (N) */
+    const float *x;         /* (N,L,C) */
+    const float *x_skip;    /* (N,Lc,F) */
+    const float *kernel;    /* (K,C,F) */
+    const float *bias;      /* (F); this and below: NULL is what the block has not */
+    const float *gamma;     /* (F) */
+    const float *beta;      /* (F) */
+    float *running;         /* (2,F) */
+    float *dkernel;         /* (K,C,F) */
+    float *dbias;           /* (F) */
+    float *dgamma, *dbeta;  /* (F) */
+    float *y;               /* (N,Lp,F) */
+    const float *dy;        /* (N,Lp,F) */
+    float *dx;              /* (N,L,C) */
+    float *dx_skip;         /* (N,Lc,F) */
+    uint64_t *clipped;      /* (1) */
+
+    /* Saved. */
+    float *z;          /* (gap + N (Lc + gap), Fs) input of batch norm; backward puts dz in its place */
+    float *mean;       /* (Fs) that batch norm used; 0 without */
+    float *inverse;    /* (Fs) 1 / sqrt(variance + epsilon); 1 without */
+    float *peak;       /* (N,Lp,Fs) z at the winner; pool > 1 only */
+    uint16_t *route;   /* (N,Lp,Fs) place of the winner from the window's first position; pool > 1 only */
+    uint8_t *dropped;  /* (N Lc F / 8) bit e: element e is dropped; in scratch when pool > 1; NULL: no dropout */
+
+    /* Scratch. */
+    float *scale;      /* (Fs) gamma inverse */
+    float *shift;      /* (Fs) beta */
+    float *start;      /* (Fs) bias, what sums begin with */
+    double *sums;      /* (4,Fs) */
+    float *strip;      /* (3, STRIP floats) */
+    size_t strip_rows; /* rows of Fs floats that a strip holds */
+    float *keys;       /* (P,Fs) activations of one window where they are not monotone */
+    float *panels;     /* packed kernel, see gemm.h; the motif block's tables */
+    float *padded;     /* a chunk of x with its zeros, see conv.c */
+    uint16_t *codes;   /* (N, code count) the motif block's table rows, see motif.c */
+    uint8_t *letters;  /* one sequence with what lies beyond its ends */
+    float *du;         /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
+} cpu_trial;
+
+/* Row l of sequence n of z. */
+INLINE float *cpu_z_row(const cpu_trial *b, size_t n, size_t l) {
+    return b->z + (b->gap + n * (b->conv_length + b->gap) + l) * b->columns;
+}
+
+/* Sequences whose rows of `row_floats` floats fit the half of a second cache that a chunk may take; at least 1. */
+INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
+    const size_t fit = ((size_t)160 << 10) / (rows * row_floats * sizeof(float));
+    return fit < 1 ? 1 : fit < b->batch ? fit : b->batch;
+}
+
+/* layout.c: sizes, and a trial's pointers. */
+#define xc_cpu_block_memory XC_ISA_NAME(xc_cpu_block_memory)
+#define xc_cpu_load XC_ISA_NAME(xc_cpu_load)
+void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
+void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
+
+/* motif.c, conv.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward finds dz
+ * in the place of z. */
+#define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
+#define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
+#define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
+#define xc_cpu_conv_backward XC_ISA_NAME(xc_cpu_conv_backward)
+#define xc_cpu_input_gradient XC_ISA_NAME(xc_cpu_input_gradient)
+void xc_cpu_motif_forward(cpu_trial *b);
+void xc_cpu_motif_backward(cpu_trial *b);
+void xc_cpu_conv_forward(cpu_trial *b);
+void xc_cpu_conv_backward(cpu_trial *b);
+void xc_cpu_input_gradient(cpu_trial *b);
+
+/* norm.c: batch statistics while they are warm, then the constants of the normalisation. */
+#define xc_cpu_norm_begin XC_ISA_NAME(xc_cpu_norm_begin)
+#define xc_cpu_norm_rows XC_ISA_NAME(xc_cpu_norm_rows)
+#define xc_cpu_norm_end XC_ISA_NAME(xc_cpu_norm_end)
+#define xc_cpu_norm_constants XC_ISA_NAME(xc_cpu_norm_constants)
+void xc_cpu_norm_begin(cpu_trial *b);
+void xc_cpu_norm_rows(cpu_trial *b, size_t first_sequence, size_t sequences);
+void xc_cpu_norm_end(cpu_trial *b);
+void xc_cpu_norm_constants(cpu_trial *b);
+
+/* tail_forward.c, tail_backward.c: batch norm, activation, dropout, pool. */
+#define xc_cpu_tail_forward XC_ISA_NAME(xc_cpu_tail_forward)
+#define xc_cpu_tail_backward XC_ISA_NAME(xc_cpu_tail_backward)
+void xc_cpu_tail_forward(cpu_trial *b);
+void xc_cpu_tail_backward(cpu_trial *b);
+
+/* activation.c: in place on `count` floats, a multiple of LANES. */
+#define xc_cpu_activate XC_ISA_NAME(xc_cpu_activate)
+#define xc_cpu_multiply_slope XC_ISA_NAME(xc_cpu_multiply_slope)
+#define xc_cpu_is_monotone XC_ISA_NAME(xc_cpu_is_monotone)
+void xc_cpu_activate(const xc_activation *activation, float *values, size_t count);
+void xc_cpu_multiply_slope(const xc_activation *activation, const float *u, float *g, size_t count);
+bool xc_cpu_is_monotone(const xc_activation *activation); /* never decreases, so the pool may choose before it */
+
+/* dropout.c */
+#define xc_cpu_dropout XC_ISA_NAME(xc_cpu_dropout)
+/* Sets bit e of `dropped` (bytes rounded up to 8, and 8 more) for every dropped element e < count. */
+void xc_cpu_dropout(uint8_t *dropped, size_t count, uint32_t threshold, uint64_t seed, uint32_t stream, uint64_t step);
+INLINE size_t cpu_dropout_bytes(size_t count) { return round_up((count + 7) / 8, 8) + 8; }
+
+/* Lanes e .. e + LANES - 1 that are kept. */
+INLINE vint cpu_kept(const uint8_t *dropped, size_t e) {
+    uint32_t word;
+    memcpy(&word, dropped + e / 8, sizeof word);
+    vint bit;
+    for (int i = 0; i < LANES; i++) bit[i] = 1 << i;
+    return (v_set_int((int32_t)(word >> e % 8)) & bit) == 0;
+}
+
+/* loss.c, step.c */
+#define xc_cpu_loss XC_ISA_NAME(xc_cpu_loss)
+#define xc_cpu_step XC_ISA_NAME(xc_cpu_step)
+xc_status xc_cpu_loss(const xc_backend *backend, const xc_loss_args *args, xc_error *error);
+xc_status xc_cpu_step(const xc_backend *backend, const xc_step_args *args, xc_error *error);
+
+#endif

@@ -1,0 +1,78 @@
+/* vector.h: the vector types that every file of this folder is written in, and the names of its external symbols.
+ *
+ * The files of kernels/cpu (dispatch.c excepted) are compiled once per instruction set with -DXC_ISA=<set>; GCC's vector
+ * extensions turn the same source into SSE, AVX2 or AVX-512 code. Nothing here depends on a processor: where the
+ * compiler knows no such set the baseline's vectors of 16 bytes are what remains.
+ */
+#ifndef EXPCONV_CPU_VECTOR_H
+#define EXPCONV_CPU_VECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef XC_ISA
+#error "compile with -DXC_ISA=baseline, avx2 or avx512"
+#endif
+#define XC_ISA_PASTE(name, set) name##_##set
+#define XC_ISA_EXPAND(name, set) XC_ISA_PASTE(name, set)
+#define XC_ISA_NAME(name) XC_ISA_EXPAND(name, XC_ISA)
+
+/* The register tile is TILE_ROWS rows of 2 vectors: as many accumulators as the set has registers for. */
+#if defined(XC_ISA_avx512)
+#define VECTOR_BYTES 64
+#define TILE_ROWS 8
+#elif defined(XC_ISA_avx2)
+#define VECTOR_BYTES 32
+#define TILE_ROWS 6
+#else
+#define VECTOR_BYTES 16
+#define TILE_ROWS 6
+#endif
+#define LANES (VECTOR_BYTES / 4)
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vfloat __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t vint __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t vshort __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef float vfloat_memory __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef uint16_t vshort_memory __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
+
+INLINE vfloat v_load(const float *from) { return *(const vfloat_memory *)from; }
+INLINE void v_store(float *to, vfloat value) { *(vfloat_memory *)to = value; }
+INLINE vfloat v_set(float value) { return value - (vfloat){0}; }
+INLINE vint v_set_int(int32_t value) { return value - (vint){0}; }
+
+/* The first `count` lanes; the others are 0. */
+INLINE vfloat v_load_part(const float *from, size_t count) {
+    if (count >= LANES) return v_load(from);
+    vfloat value = {0};
+    memcpy(&value, from, count * sizeof(float));
+    return value;
+}
+INLINE void v_store_part(float *to, vfloat value, size_t count) {
+    if (count >= LANES)
+        v_store(to, value);
+    else
+        memcpy(to, &value, count * sizeof(float));
+}
+
+/* Lanes of `yes` where the mask (all ones or zero in a lane) is set, of `no` elsewhere. */
+INLINE vint v_select_int(vint mask, vint yes, vint no) { return (mask & yes) | (~mask & no); }
+INLINE vfloat v_select(vint mask, vfloat yes, vfloat no) {
+    return (vfloat)v_select_int(mask, (vint)yes, (vint)no);
+}
+/* `value` where the mask is set, 0 elsewhere. */
+INLINE vfloat v_where(vint mask, vfloat value) { return (vfloat)(mask & (vint)value); }
+
+/* max and min that keep a NaN of `value`; bound is a number. */
+INLINE vfloat v_at_least(vfloat value, vfloat bound) { return v_select(value < bound, bound, value); }
+INLINE vfloat v_at_most(vfloat value, vfloat bound) { return v_select(value > bound, bound, value); }
+
+INLINE vfloat v_abs(vfloat value) { return (vfloat)((vint)value & 0x7fffffff); }
+
+INLINE size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+
+#endif

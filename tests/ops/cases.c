@@ -1,0 +1,278 @@
+/* cases.c: the shapes, options and data that every block op is tried with.
+ *
+ * Case i forces one member of one list of sizes (so that each member of each list is used) and draws the rest, within
+ * limits. The lists hold 1, tile - 1, tile, tile + 1 for tiles of 4, 6, 8, 16 and 32, and primes. Options (padding,
+ * norm, bias, dropout, training, N, strands, ...) are drawn too; activations go round in turn, another for each trial.
+ */
+#include "ops_test.h"
+
+#define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
+
+static const int32_t SIZES[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 37};
+static const int32_t LENGTHS[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 32, 33, 61, 4200};
+static const int32_t WIDTHS[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 19, 31, 32, 33, 37};
+static const int32_t POOLS[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50};
+static const int32_t TRIALS[] = {1, 2, 5};
+static const float RATES[] = {0, 0.1f, 0.5f};
+
+const case_limits LIMITS_VALUES = {.products = 1.5e6, .elements = 20000, .trials = MAX_TRIALS, .margin = 1e-5};
+const case_limits LIMITS_GRADIENTS = {.products = 2e4, .elements = 300, .trials = 1, .margin = 1e-5};
+
+/* Every activation, the exponential in several ways; clip 1 is met by many values, clip 30 by none. */
+static const xc_activation VARIANTS[] = {
+    {.kind = XC_LINEAR},         {.kind = XC_RELU},          {.kind = XC_SIGMOID},
+    {.kind = XC_TANH},           {.kind = XC_SOFTPLUS},      {.kind = XC_ELU},
+    {.kind = XC_SHIFT_RELU},     {.kind = XC_SCALE_RELU},    {.kind = XC_SHIFT_SCALE_RELU},
+    {.kind = XC_SHIFT_SIGMOID},  {.kind = XC_SCALE_SIGMOID}, {.kind = XC_SHIFT_SCALE_SIGMOID},
+    {.kind = XC_SHIFT_TANH},     {.kind = XC_SCALE_TANH},    {.kind = XC_SHIFT_SCALE_TANH},
+    {.kind = XC_EXP_RELU},       {.kind = XC_LOG},           {.kind = XC_LOG_RELU},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_HARD, .scale = 1, .clip = 1},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 1},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 30},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_HARD, .scale = 0.25f, .clip = 30},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 3, .clip = 2},
+};
+
+/* Which list a case forces a member of, in turn. */
+enum { FORCE_LENGTH, FORCE_BATCH, FORCE_CHANNELS, FORCE_FILTERS, FORCE_WIDTH, FORCE_POOL, FORCE_COUNT };
+_Static_assert(COUNT(POOLS) == COUNT(LENGTHS) && COUNT(SIZES) <= COUNT(POOLS), "case_count covers the longest list");
+
+int case_count(xc_block_kind kind) {
+    (void)kind;
+    return FORCE_COUNT * COUNT(POOLS);
+}
+
+/* ---- drawing ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t below(xc_random_sequence *random, int bound) { return xc_random_below(random, (uint32_t)bound); }
+static bool coin(xc_random_sequence *random) { return below(random, 2); }
+
+static double normal(xc_random_sequence *random) {
+    const double radius = sqrt(-2 * log(1 - xc_uniform(xc_random_next(random))));
+    return radius * cos(6.283185307179586 * xc_uniform(xc_random_next(random)));
+}
+
+static void *own(block_case *c, size_t count, size_t size) {
+    assert_true(c->owned_count < COUNT(c->owned));
+    void *memory = calloc(count ? count : 1, size);
+    assert_non_null(memory);
+    return c->owned[c->owned_count++] = memory;
+}
+
+static float *own_normals(block_case *c, size_t count, xc_random_sequence *random) {
+    float *values = own(c, count, sizeof(float));
+    for (size_t i = 0; i < count; i++) values[i] = (float)normal(random);
+    return values;
+}
+
+/* ---- shape ------------------------------------------------------------------------------------------------------ */
+
+static int32_t draw_size(xc_random_sequence *random, const int32_t *list, int count, bool forced, int number) {
+    return list[forced ? (number / FORCE_COUNT) % count : (int)below(random, count)];
+}
+#define DRAW(list, which) draw_size(random, list, COUNT(list), number % FORCE_COUNT == (which), number)
+
+/* Sizes of one shape; false when such a block cannot be or is beyond the limits. */
+static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_random_sequence *random) {
+    xc_block *block = &c->block;
+    const xc_block_kind kind = block->kind;
+    c->trials = TRIALS[below(random, COUNT(TRIALS))];
+    if (c->trials > limits->trials) c->trials = limits->trials;
+    c->batch = DRAW(SIZES, FORCE_BATCH);
+    block->length = kind == XC_BLOCK_DENSE ? 1 : DRAW(LENGTHS, FORCE_LENGTH);
+    if ((size_t)block->length > limits->elements) block->length = 61;
+    block->filters = DRAW(SIZES, FORCE_FILTERS);
+    block->channels = kind == XC_BLOCK_MOTIF ? 4 : kind == XC_BLOCK_ADD ? block->filters : DRAW(SIZES, FORCE_CHANNELS);
+    block->width = kind == XC_BLOCK_MOTIF || kind == XC_BLOCK_CONV ? DRAW(WIDTHS, FORCE_WIDTH) : 1;
+    block->pool = kind == XC_BLOCK_DENSE ? 1 : DRAW(POOLS, FORCE_POOL);
+    const bool same = coin(random), pool_same = coin(random);
+    block->pad_left = same ? (block->width - 1) / 2 : 0;
+    block->conv_length = same ? block->length : block->length - block->width + 1;
+    if (block->conv_length < 1) return false;
+    block->out_length = pool_same ? (block->conv_length + block->pool - 1) / block->pool : block->conv_length / block->pool;
+    if (block->out_length < 1) return false;
+    block->pool_pad_left = pool_same ? (block->out_length * block->pool - block->conv_length) / 2 : 0;
+    const double elements = (double)c->trials * c->batch * block->conv_length * block->filters;
+    return elements <= (double)limits->elements &&
+           elements * block->width * block->channels <= limits->products &&
+           (double)c->trials * c->batch * block->length * block->channels <= 4.0 * (double)limits->elements;
+}
+
+/* Where most inputs of an activation should lie: the logarithm is ill-conditioned near 0, and tanh(x - 6) far below 6 is
+ * -1 to within a float's spacing. 0: anywhere. */
+static double centre(xc_activation_kind kind) { return kind == XC_LOG ? 3 : kind == XC_SHIFT_TANH ? 5 : 0; }
+
+/* Whether a trial's activation has a centre that only a bias or a batch norm can bring its inputs to. */
+static bool needs_offset(const block_case *c) {
+    for (int t = 0; t < c->trials; t++)
+        if (centre(c->activation[t].kind) > 0) return true;
+    return false;
+}
+
+/* Places parameters with gaps and without alignment, which the contract does not promise. */
+static void draw_layout(block_case *c, xc_random_sequence *random) {
+    xc_block *block = &c->block;
+    const size_t filters = (size_t)block->filters;
+    const bool norm = below(random, 3) > 0, bias = norm ? below(random, 4) == 0 : coin(random) || needs_offset(c);
+    size_t next = coin(random) ? 0 : 3;
+    block->kernel = block->bias = block->gamma = block->beta = block->running = XC_ABSENT;
+    if (block->kind != XC_BLOCK_ADD) {
+        c->kernel_count = (size_t)block->width * (size_t)block->channels * filters;
+        block->kernel = next, next += c->kernel_count + 2;
+        if (bias) block->bias = next, next += filters;
+        if (norm) block->beta = next, next += filters + 1;
+        if (norm) block->gamma = next, next += filters;
+        if (norm) block->running = coin(random) ? 0 : 5;
+        if (norm && coin(random)) block->before_norm = XC_RELU;
+    }
+    c->parameter_stride = (next + 31) / 16 * 16;
+    c->running_stride = (2 * filters + 5 + 15) / 16 * 16;
+    block->norm_momentum = coin(random) ? 0.99f : 0.9f;
+    block->norm_epsilon = 1e-3f;
+    block->dropout = RATES[below(random, COUNT(RATES))];
+    block->dropout_stream = below(random, 8);
+}
+
+/* ---- data ------------------------------------------------------------------------------------------------------- */
+
+static void draw_parameters(block_case *c, int t, xc_random_sequence *random) {
+    const xc_block *block = &c->block;
+    float *parameters = c->parameters + (size_t)t * c->parameter_stride;
+    float *gradients = c->gradients + (size_t)t * c->parameter_stride;
+    float *running = c->running + (size_t)t * c->running_stride;
+    const double inputs = block->kind == XC_BLOCK_MOTIF ? block->width : block->width * block->channels;
+    const size_t filters = (size_t)block->filters;
+    const double middle = centre(c->activation[t].kind), spread = middle > 0 ? 0.2 : 1;
+    for (size_t i = 0; i < c->parameter_stride; i++) parameters[i] = NAN, gradients[i] = (float)normal(random) / 8;
+    for (size_t i = 0; i < c->running_stride; i++) running[i] = NAN;
+    for (size_t i = 0; i < c->kernel_count; i++)
+        parameters[block->kernel + i] = (float)(spread * normal(random) / sqrt(inputs));
+    for (size_t f = 0; f < filters; f++) {
+        const double sign = coin(random) ? 1 : -1, offset = middle > 0 ? middle : 0.5 * normal(random);
+        if (block->bias != XC_ABSENT) parameters[block->bias + f] = (float)offset;
+        if (block->gamma == XC_ABSENT) continue;
+        parameters[block->gamma + f] = (float)(spread * sign * (0.5 + xc_uniform(xc_random_next(random))));
+        parameters[block->beta + f] = (float)offset;
+        running[block->running + f] = (float)(0.3 * normal(random));
+        running[block->running + filters + f] = (float)(0.5 + xc_uniform(xc_random_next(random)));
+    }
+}
+
+/* Inputs of trial t: normal, in some cases with exact zeros like a relu's output. */
+static void draw_inputs(block_case *c, int t, bool zeros) {
+    float *x = c->x + (size_t)t * c->in_count;
+    float *x_skip = c->x_skip ? c->x_skip + (size_t)t * c->in_count : NULL;
+    const float middle = (float)centre(c->activation[t].kind);
+    for (size_t i = 0; i < c->in_count; i++) {
+        if (zeros && x[i] < 0) x[i] = 0;
+        if (!x_skip || middle == 0) continue;
+        x[i] *= 0.2f;
+        x_skip[i] = 0.2f * x_skip[i] + middle;
+    }
+}
+
+enum { DNA_WITHOUT_N, DNA_WITHOUT_RUNS, DNA_RUNS, DNA_ALL_N, DNA_WAYS };
+
+/* The runs of N of one sequence, ascending; returns how many. */
+static uint32_t draw_runs(uint32_t length, int way, bool all, uint32_t *runs, xc_random_sequence *random) {
+    uint32_t count = 0, position = coin(random) ? 0 : below(random, (int)length);
+    if (way < DNA_RUNS) return 0;
+    if (all) position = 0;
+    while (position < length && count < 4) {
+        uint32_t run = all ? 4095 : 1 + below(random, coin(random) ? 2 : 12);
+        if (position + run > length || (!all && below(random, 4) == 0)) run = length - position;
+        if (run > 4095) run = 4095;
+        runs[count++] = position << 12 | run;
+        position += run + (all ? 0 : 1 + below(random, 9));
+    }
+    return count;
+}
+
+static void draw_dna(block_case *c, xc_random_sequence *random) {
+    const uint32_t length = (uint32_t)c->block.length, sequences = (uint32_t)c->batch + 3;
+    const int way = (int)below(random, DNA_WAYS);
+    const bool strands = coin(random);
+    c->dna = (xc_dna_view){.sequences = sequences, .length = length, .row_bytes = (length + 3) / 4};
+    uint8_t *bases = own(c, (size_t)sequences * c->dna.row_bytes, 1);
+    uint32_t *run_start = own(c, sequences + 1, sizeof(uint32_t));
+    uint32_t *runs = own(c, (size_t)sequences * 4, sizeof(uint32_t));
+    for (uint32_t i = 0; i < sequences; i++) {
+        uint8_t *row = bases + (size_t)i * c->dna.row_bytes;
+        for (uint32_t l = 0; l < length; l++) row[l / 4] |= (uint8_t)(below(random, 4) << (2 * (l % 4)));
+        const bool all = way == DNA_ALL_N && (i == 0 || below(random, 4) == 0);
+        const uint32_t count = draw_runs(length, way, all, runs + run_start[i], random);
+        run_start[i + 1] = run_start[i] + count;
+        for (uint32_t r = run_start[i]; r < run_start[i + 1]; r++)
+            for (uint32_t l = runs[r] >> 12; l < (runs[r] >> 12) + (runs[r] & 0xFFFu); l++)
+                row[l / 4] &= (uint8_t)~(3u << (2 * (l % 4)));
+    }
+    c->dna.bases = bases;
+    if (way != DNA_WITHOUT_N) c->dna.run_start = run_start, c->dna.runs = runs;
+    c->index = own(c, (size_t)c->trials * (size_t)c->batch, sizeof(uint32_t));
+    for (int i = 0; i < c->trials * c->batch; i++)
+        c->index[i] = below(random, (int)sequences) | (strands && coin(random) ? XC_REVERSE_COMPLEMENT : 0);
+}
+
+static void describe(block_case *c, int number) {
+#define WORD(name, word) word,
+    static const char *const words[] = {XC_ACTIVATIONS(WORD)};
+#undef WORD
+    const xc_block *b = &c->block;
+    snprintf(c->text, sizeof c->text,
+             "case %d: T%d N%d L%d C%d F%d K%d pad %d Lc%d pool %d pad %d Lp%d%s%s%s dropout %.1f%s%s %s", number,
+             c->trials, c->batch, b->length, b->channels, b->filters, b->width, b->pad_left, b->conv_length, b->pool,
+             b->pool_pad_left, b->out_length, b->bias == XC_ABSENT ? "" : " bias", b->before_norm ? " relu" : "",
+             b->gamma == XC_ABSENT ? "" : " norm", (double)b->dropout, c->training ? " training" : " inference",
+             c->dna.run_start ? " N" : "", words[c->activation[0].kind]);
+}
+
+block_case case_draw(xc_block_kind kind, int number, int attempt, const case_limits *limits) {
+    block_case c = {.block = {.kind = kind}};
+    xc_random_sequence shape = {.seed = (uint64_t)number, .stream = XC_STREAM_SIMULATE, .substream = (uint32_t)kind};
+    xc_random_sequence data = {.seed = (uint64_t)number << 32 | (uint64_t)attempt, .stream = XC_STREAM_WEIGHTS,
+                               .substream = (uint32_t)kind};
+    xc_random_sequence *const random = &data;
+    int draws = 0;
+    while (!draw_shape(&c, number, limits, &shape))
+        if (++draws > 100000) fail_msg("no shape for case %d", number);
+    for (int t = 0; t < c.trials; t++) c.activation[t] = VARIANTS[(number + 5 * t) % COUNT(VARIANTS)];
+    draw_layout(&c, &shape);
+    c.training = below(&shape, 3) > 0;
+    c.wants_dx = below(&shape, 4) > 0;
+    c.add_to_dx = c.wants_dx && below(&shape, 3) == 0;
+    const bool zeros = below(&shape, 3) == 0;
+    const size_t trials = (size_t)c.trials, batch = (size_t)c.batch;
+    c.in_count = batch * (size_t)c.block.length * (size_t)c.block.channels;
+    c.middle_count = batch * (size_t)c.block.conv_length * (size_t)c.block.filters;
+    c.out_count = batch * (size_t)c.block.out_length * (size_t)c.block.filters;
+    c.x = own_normals(&c, trials * c.in_count, random);
+    if (kind == XC_BLOCK_ADD) c.x_skip = own_normals(&c, trials * c.in_count, random);
+    c.dy = own_normals(&c, trials * c.out_count, random);
+    c.dx = own_normals(&c, trials * c.in_count, random);
+    c.parameters = own(&c, trials * c.parameter_stride, sizeof(float));
+    c.gradients = own(&c, trials * c.parameter_stride, sizeof(float));
+    c.running = own(&c, trials * c.running_stride, sizeof(float));
+    for (int t = 0; t < c.trials; t++) {
+        c.seed[t] = (uint64_t)xc_random_next(random) << 32 | xc_random_next(random);
+        c.step[t] = xc_random_next(random) >> below(random, 32);
+        draw_parameters(&c, t, random);
+        draw_inputs(&c, t, zeros);
+    }
+    if (kind == XC_BLOCK_MOTIF) draw_dna(&c, random);
+    describe(&c, number);
+    return c;
+}
+
+void case_free(block_case *c) {
+    for (int i = 0; i < c->owned_count; i++) free(c->owned[i]);
+    c->owned_count = 0;
+}
+
+xc_block_args case_args(const block_case *c) {
+    return (xc_block_args){
+        .block = &c->block, .trials = c->trials, .batch = c->batch, .training = c->training, .dna = &c->dna,
+        .index = c->index, .x = c->x, .x_skip = c->x_skip, .parameters = c->parameters, .gradients = c->gradients,
+        .parameter_stride = c->parameter_stride, .running = c->running, .running_stride = c->running_stride,
+        .activation = c->activation, .seed = c->seed, .step = c->step, .dy = c->dy,
+    };
+}

@@ -1,0 +1,146 @@
+/* test_ops.c: one test for each row of ops.def on each backend here, one for the gradients of each row that has some, and
+ * answers known by hand. A new op is a new row and a line in `run_row`; a new backend is a line in `find_backends`.
+ */
+#include "ops_test.h"
+
+static const op_row ROWS[] = {
+#define XC_OP(name, values, gradients, why) {#name, values, gradients},
+#include "../../kernels/ops.def"
+#undef XC_OP
+};
+#define ROW_COUNT (sizeof ROWS / sizeof ROWS[0])
+
+enum {
+#define XC_OP(name, values, gradients, why) ROW_##name,
+#include "../../kernels/ops.def"
+#undef XC_OP
+};
+
+/* The table's ops and the rows of ops.def are the same, in the same order. */
+#define FIRST_OP offsetof(xc_backend, motif_block_forward)
+_Static_assert(ROW_COUNT == (sizeof(xc_backend) - FIRST_OP) / sizeof(xc_block_op), "ops.def has a row for every op");
+#define XC_OP(name, values, gradients, why)                                                                            \
+    _Static_assert(offsetof(xc_backend, name) == FIRST_OP + ROW_##name * sizeof(xc_block_op), "ops.def: order of " #name);
+#include "../../kernels/ops.def"
+#undef XC_OP
+
+static void run_row(void **state) {
+    const op_test *test = *state;
+    switch (test->row - ROWS) {
+    case ROW_motif_block_forward: test_block_forward(XC_BLOCK_MOTIF, test); break;
+    case ROW_motif_block_backward: test_block_backward(XC_BLOCK_MOTIF, test); break;
+    case ROW_conv_block_forward: test_block_forward(XC_BLOCK_CONV, test); break;
+    case ROW_conv_block_backward: test_block_backward(XC_BLOCK_CONV, test); break;
+    case ROW_dense_block_forward: test_block_forward(XC_BLOCK_DENSE, test); break;
+    case ROW_dense_block_backward: test_block_backward(XC_BLOCK_DENSE, test); break;
+    case ROW_add_block_forward: test_block_forward(XC_BLOCK_ADD, test); break;
+    case ROW_add_block_backward: test_block_backward(XC_BLOCK_ADD, test); break;
+    case ROW_loss: test_loss_values(test); break;
+    case ROW_step: test_step_values(test); break;
+    default: fail_msg("no test for the row %s", test->row->name);
+    }
+}
+
+static void run_gradients(void **state) {
+    const op_test *test = *state;
+    const double tolerance = test->row->gradients;
+    switch (test->row - ROWS) {
+    case ROW_motif_block_backward: test_block_gradients(XC_BLOCK_MOTIF, tolerance); break;
+    case ROW_conv_block_backward: test_block_gradients(XC_BLOCK_CONV, tolerance); break;
+    case ROW_dense_block_backward: test_block_gradients(XC_BLOCK_DENSE, tolerance); break;
+    case ROW_add_block_backward: test_block_gradients(XC_BLOCK_ADD, tolerance); break;
+    case ROW_loss: test_loss_gradients(tolerance); break;
+    default: fail_msg("no gradient test for the row %s", test->row->name);
+    }
+}
+
+/* A backend that is not here is reported as skipped, with its reason. */
+static void skip_backend(void **state) {
+    (void)state;
+    skip();
+}
+
+/* ---- backends ---------------------------------------------------------------------------------------------------- */
+
+typedef struct named_backend {
+    char name[160];
+    const xc_backend *backend; /* NULL: not on this machine */
+} named_backend;
+
+#define MAX_BACKENDS 8
+
+/* The reference, and the CPU backend once for each instruction set that this machine has. */
+static int find_backends(named_backend *found) {
+    static const char *const sets[] = {"baseline", "avx2", "avx512"};
+    int count = 0;
+    found[count++] = (named_backend){"ref", xc_backend_reference()};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        named_backend *next = &found[count++];
+        xc_error error = {0};
+        setenv("EXPCONV_ISA", sets[i], 1);
+        next->backend = NULL;
+        if (xc_backend_cpu(&next->backend, &error) != XC_OK) next->backend = NULL;
+        snprintf(next->name, sizeof next->name, "cpu-%s%s%.100s", sets[i], next->backend ? "" : ": ", error.text);
+    }
+    unsetenv("EXPCONV_ISA");
+    for (int i = 1; i < count; i++) /* each set must be a backend of its own, or one was tested twice */
+        for (int j = 0; j < i; j++)
+            if (found[i].backend && found[i].backend == found[j].backend) {
+                fprintf(stderr, "%s and %s are the same backend\n", found[i].name, found[j].name);
+                exit(1);
+            }
+    return count;
+}
+
+/* ---- the list of tests ------------------------------------------------------------------------------------------- */
+
+#define MAX_TESTS 128
+static struct CMUnitTest tests[MAX_TESTS];
+static op_test states[MAX_TESTS];
+static char names[MAX_TESTS][256];
+static size_t test_count;
+
+static void add_test(CMUnitTestFunction function, const char *what, const op_row *row, const named_backend *on) {
+    if (test_count == MAX_TESTS) abort();
+    snprintf(names[test_count], sizeof names[0], "%s/%s", what, on->name);
+    states[test_count] = (op_test){row, on->backend};
+    tests[test_count] = (struct CMUnitTest){.name = names[test_count], .test_func = function,
+                                            .initial_state = &states[test_count]};
+    test_count++;
+}
+
+static void add_backend(const named_backend *on) {
+    static const struct {
+        const char *name;
+        CMUnitTestFunction function;
+    } answers[] = {
+        {"answer_motif_strands", answer_motif_strands}, {"answer_pool_padding", answer_pool_padding},
+        {"answer_batch_norm", answer_batch_norm},       {"answer_dropout", answer_dropout},
+        {"answer_activations", answer_activations},     {"answer_nan_stays", answer_nan_stays},
+        {"answer_losses", answer_losses},               {"answer_steps", answer_steps},
+    };
+    if (!on->backend) {
+        add_test(skip_backend, "all rows", NULL, on);
+        return;
+    }
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+        add_test(answers[i].function, answers[i].name, NULL, on);
+    for (size_t i = 0; i < ROW_COUNT; i++) add_test(run_row, ROWS[i].name, &ROWS[i], on);
+}
+
+/* `test_ops WORD` runs the tests whose name contains WORD. */
+int main(int argc, char **argv) {
+    static named_backend backends[MAX_BACKENDS];
+    const named_backend differences = {"central differences", xc_backend_reference()};
+    const int backend_count = find_backends(backends);
+    for (int i = 0; i < backend_count; i++) add_backend(&backends[i]);
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (ROWS[i].gradients > 0) add_test(run_gradients, ROWS[i].name, &ROWS[i], &differences);
+    if (argc > 1) {
+        size_t kept = 0;
+        for (size_t i = 0; i < test_count; i++)
+            if (strstr(tests[i].name, argv[1])) tests[kept++] = tests[i];
+        test_count = kept;
+    }
+    return _cmocka_run_group_tests("ops", tests, test_count, NULL, NULL);
+}
