@@ -37,7 +37,7 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
-PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libcmocka-dev
+PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcmocka-dev
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory

@@ -1,5 +1,5 @@
-/* model_fixture.h: small configs, splits and trial states for the tests of the model room. Everything here ends the test
- * when it fails. Not a library: each test program includes it once, after cmocka.
+/* model_fixture.h: small configs, splits and trial states for the tests of the model room. Everything here ends the
+ * test when it fails. Not a library: each test program includes it once, after cmocka.
  */
 #ifndef EXPCONV_MODEL_FIXTURE_H
 #define EXPCONV_MODEL_FIXTURE_H
@@ -9,21 +9,27 @@
 
 #include "expconv/model.h"
 
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        xc_error must_error = {0}, *error = &must_error;                                                               \
-        if ((call) != XC_OK) fail_msg("%s: %s", #call, must_error.text);                                               \
+#define MUST(call)                                                       \
+    do {                                                                 \
+        xc_error must_error = {0}, *error = &must_error;                 \
+        if ((call) != XC_OK) fail_msg("%s: %s", #call, must_error.text); \
     } while (0)
 
 static inline xc_block_config conv_entry(uint32_t filters, uint32_t width, xc_padding padding, double dropout,
                                          uint32_t pool, xc_padding pool_padding) {
-    return (xc_block_config){.conv = filters, .width = width, .padding = padding, .dropout = dropout, .pool = pool,
-                             .pool_padding = pool_padding, .norm = true, .l2 = 1e-6};
+    return (xc_block_config){.conv = filters,
+                             .width = width,
+                             .padding = padding,
+                             .dropout = dropout,
+                             .pool = pool,
+                             .pool_padding = pool_padding,
+                             .norm = true,
+                             .l2 = 1e-6};
 }
 
 static inline xc_block_config residual_entry(uint32_t width, uint32_t pool) {
-    return (xc_block_config){.residual = width, .pool = pool, .pool_padding = XC_PADDING_VALID, .norm = true,
-                             .l2 = 1e-6};
+    return (xc_block_config){
+        .residual = width, .pool = pool, .pool_padding = XC_PADDING_VALID, .norm = true, .l2 = 1e-6};
 }
 
 static inline xc_block_config dense_entry(uint32_t units, double dropout) {
@@ -32,8 +38,12 @@ static inline xc_block_config dense_entry(uint32_t units, double dropout) {
 
 /* A config of `count` blocks under a name, for any length. */
 static inline xc_model_config blocks_config(const char *name, xc_block_config *blocks, uint32_t count) {
-    return (xc_model_config){.zoo = (char *)name, .blocks = blocks, .blocks_count = count, .activation = XC_RELU,
-                             .init = XC_INIT_GLOROT_UNIFORM, .stddev = 0.05};
+    return (xc_model_config){.zoo = (char *)name,
+                             .blocks = blocks,
+                             .blocks_count = count,
+                             .activation = XC_RELU,
+                             .init = XC_INIT_GLOROT_UNIFORM,
+                             .stddev = 0.05};
 }
 
 /* Random sequences (one base in 32 is N) with random 0/1 labels; xc_split_free. */

@@ -54,6 +54,23 @@ static void test_dataset_missing(void **state) {
     refuse_data(data, "bad2.h5", "train");
 }
 
+/* Training can do without a test split; it says so. */
+static void test_no_test_split(void **state) {
+    (void)state;
+    const char *data = make_data("two.h5");
+    drop(data, "X_test");
+    drop(data, "Y_test");
+    const char *config = make_config("config.yaml", data, "train: {epochs: 1, batch: 20}\n");
+    outcome result = run("train %s --device cpu --out %s", config, in_folder("out"));
+    assert_done(&result);
+    assert_contains(result.err, "no test split");
+    assert_contains(result.out, "nan");
+    end(&result);
+    result = run("evaluate %s --quiet --data %s", in_folder("out"), data);
+    assert_refused(&result, 1, "two.h5", "test", NULL);
+    end(&result);
+}
+
 static void test_wrong_rank(void **state) {
     (void)state;
     const char *data = make_data("bad.h5");
@@ -191,7 +208,7 @@ static void test_unknown_names(void **state) {
     refuse_config("data: {file: x.h5}\nmodel: {activation: exponental}\n", "exponental", "exponential");
     refuse_config("data: {file: x.h5}\nsweep: {activation: [relu, exponental]}\n", "exponental", "exponential");
     refuse_config("data: {file: x.h5}\nmodel: {zoo: cnn-deap}\n", "cnn-deap", "cnn-deep");
-    refuse_config("data: {file: x.h5}\nmodel: {init: glorot}\n", "glorot", "glorot_normal");
+    refuse_config("data: {file: x.h5}\nmodel: {init: glorot}\n", "glorot", "did you mean \"glorot_uniform\"?");
 }
 
 static void test_override(void **state) {
@@ -380,6 +397,7 @@ int main(void) {
         IN_FOLDER(test_no_file),
         IN_FOLDER(test_truncated_file),
         IN_FOLDER(test_dataset_missing),
+        IN_FOLDER(test_no_test_split),
         IN_FOLDER(test_wrong_rank),
         IN_FOLDER(test_empty),
         IN_FOLDER(test_unequal_counts),

@@ -1,5 +1,5 @@
-/* test_metrics.c: the metrics against scikit-learn and SciPy, on scores with and without ties, and on what those refuse:
- * NaN, infinities, classes with one label. The numbers were made with scikit-learn 1.9.1 and SciPy 1.17.1:
+/* test_metrics.c: the metrics against scikit-learn and SciPy, on scores with and without ties, and on what those
+ * refuse: NaN, infinities, classes with one label. The numbers were made with scikit-learn 1.9.1 and SciPy 1.17.1:
  *
  *   def rank(y, s):
  *       p, r, _ = precision_recall_curve(y, s)
@@ -200,8 +200,8 @@ static void test_binary(void **state) {
     };
     xc_metrics metrics;
     xc_error error = {0};
-    assert_int_equal(xc_metrics_compute(XC_LOSS_BINARY, weights, logits, labels, ITEMS, CLASSES, true, &metrics, &error),
-                     XC_OK);
+    assert_int_equal(
+        xc_metrics_compute(XC_LOSS_BINARY, weights, logits, labels, ITEMS, CLASSES, true, &metrics, &error), XC_OK);
     for (int c = 0; c < CLASSES; c++) check_class(&metrics, c, expected[c]);
     check_means(&metrics, expected);
     assert_int_equal(metrics.one_label, 1);
@@ -325,7 +325,8 @@ static void test_speed(void **state) {
     (void)state;
     enum { MANY = 100000, MANY_CLASSES = 12 };
     xc_random_sequence random = {.seed = 1, .stream = XC_STREAM_SIMULATE};
-    float *scores = malloc(sizeof *scores * MANY * MANY_CLASSES), *labels = malloc(sizeof *labels * MANY * MANY_CLASSES);
+    float *scores = malloc(sizeof *scores * MANY * MANY_CLASSES);
+    float *labels = malloc(sizeof *labels * MANY * MANY_CLASSES);
     assert_true(scores && labels);
     for (size_t i = 0; i < (size_t)MANY * MANY_CLASSES; i++) {
         scores[i] = (float)(xc_uniform(xc_random_next(&random)) * 20 - 10);

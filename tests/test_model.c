@@ -64,8 +64,8 @@ static void cnn_deep_has_the_published_shape(void **state) {
     assert_float_equal(model.layer[5].block.dropout, 0, 0);
     size_t count = 0;
     for (int32_t i = 0; i < model.tensor_count; i++) count += model.tensor[i].count;
-    assert_int_equal(count, 19 * 4 * 32 + 2 * 32 + 7 * 32 * 48 + 2 * 48 + 7 * 48 * 96 + 2 * 96 + 3 * 96 * 128 + 2 * 128 +
-                                384 * 512 + 2 * 512 + 512 * 12 + 12);
+    assert_int_equal(count, 19 * 4 * 32 + 2 * 32 + 7 * 32 * 48 + 2 * 48 + 7 * 48 * 96 + 2 * 96 + 3 * 96 * 128 +
+                                2 * 128 + 384 * 512 + 2 * 512 + 512 * 12 + 12);
     assert_string_equal(model.tensor[0].name, "block0.kernel");
     assert_string_equal(model.tensor[model.tensor_count - 1].name, "block5.bias");
 }
@@ -163,14 +163,17 @@ static void what_leaves_no_position_is_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {conv_entry(32, 19, SAME, 0, 4, VALID), conv_entry(96, 7, VALID, 0, 1, VALID)};
     xc_model_config config = blocks_config("cnn-deep", blocks, 2);
-    assert_refused(&config, 20, XC_USAGE, "model cnn-deep: block 2 (conv 96, width 7, valid) needs at least 7 positions "
+    assert_refused(&config, 20, XC_USAGE,
+                   "model cnn-deep: block 2 (conv 96, width 7, valid) needs at least 7 positions "
                    "but gets 5; use longer sequences or smaller pools");
     MUST(xc_model_build(&config, 28, 2, &model, error)); /* exactly 7 */
     blocks[1].pool = 2;
-    assert_refused(&config, 28, XC_USAGE, "model cnn-deep: block 2 (conv 96, width 7, valid) ends in a valid pool of 2, "
+    assert_refused(&config, 28, XC_USAGE,
+                   "model cnn-deep: block 2 (conv 96, width 7, valid) ends in a valid pool of 2, "
                    "which needs at least 2 positions but gets 1; use longer sequences or smaller pools");
     blocks[1] = residual_entry(3, 6);
-    assert_refused(&config, 20, XC_USAGE, "model cnn-deep: block 2 (residual 3) ends in a valid pool of 6, which needs at "
+    assert_refused(&config, 20, XC_USAGE,
+                   "model cnn-deep: block 2 (residual 3) ends in a valid pool of 6, which needs at "
                    "least 6 positions but gets 5; use longer sequences or smaller pools");
 }
 
@@ -178,10 +181,12 @@ static void sequences_of_the_wrong_length_are_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {conv_entry(4, 19, SAME, 0, 1, VALID)};
     xc_model_config config = blocks_config("short", blocks, 1);
-    assert_refused(&config, 18, XC_INPUT, "model short: sequences of 18 bases are shorter than the first kernel's width "
+    assert_refused(&config, 18, XC_INPUT,
+                   "model short: sequences of 18 bases are shorter than the first kernel's width "
                    "of 19; use longer sequences");
     config.length = 200;
-    assert_refused(&config, 400, XC_INPUT, "model short is for sequences of 200 bases but the data has 400; use a model "
+    assert_refused(&config, 400, XC_INPUT,
+                   "model short is for sequences of 200 bases but the data has 400; use a model "
                    "of that length or write the blocks out without a length");
 }
 
@@ -189,12 +194,14 @@ static void what_is_no_network_is_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {dense_entry(4, 0), conv_entry(4, 3, SAME, 0, 1, VALID), dense_entry(4, 0)};
     xc_model_config config = blocks_config("odd", blocks, 1);
-    assert_refused(&config, 20, XC_USAGE, "model odd: block 1 (dense 4) comes first; the first block must be a "
+    assert_refused(&config, 20, XC_USAGE,
+                   "model odd: block 1 (dense 4) comes first; the first block must be a "
                    "convolution");
     config.blocks = blocks + 1;
     config.blocks_count = 2;
     blocks[2].pool = 3;
-    assert_refused(&config, 20, XC_USAGE, "model odd: block 2 (dense 4) has a pool; only convolutions and residuals can");
+    assert_refused(&config, 20, XC_USAGE,
+                   "model odd: block 2 (dense 4) has a pool; only convolutions and residuals can");
     blocks[2] = (xc_block_config){.conv = 3, .dense = 2};
     assert_refused(&config, 20, XC_USAGE, "model odd: block 2 must have exactly one of conv, residual and dense");
     blocks[0] = conv_entry(4, 3, SAME, 0, 1, VALID);
@@ -202,10 +209,12 @@ static void what_is_no_network_is_refused(void **state) {
     blocks[2] = conv_entry(3, 1, SAME, 0, 1, VALID);
     config.blocks = blocks;
     config.blocks_count = 3;
-    assert_refused(&config, 20, XC_USAGE, "model odd: block 3 (conv 3, width 1, same) comes after a dense block; put it "
+    assert_refused(&config, 20, XC_USAGE,
+                   "model odd: block 3 (conv 3, width 1, same) comes after a dense block; put it "
                    "before");
     blocks[2] = dense_entry(4, 1);
-    assert_refused(&config, 20, XC_USAGE, "model odd: block 3 (dense 4) has dropout 1; it must be at least 0 and less "
+    assert_refused(&config, 20, XC_USAGE,
+                   "model odd: block 3 (dense 4) has dropout 1; it must be at least 0 and less "
                    "than 1");
     config.blocks_count = 0;
     assert_refused(&config, 20, XC_USAGE, "model odd has no blocks; name a model of the zoo or list blocks");
@@ -215,9 +224,11 @@ static void sizes_that_do_not_fit_are_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {conv_entry(1000000, 3, SAME, 0, 1, VALID), dense_entry(1000000, 0)};
     xc_model_config config = blocks_config("huge", blocks, 2);
-    assert_refused(&config, 5000, XC_USAGE, "model huge: block 2 (dense 1000000) gets 5000000000 inputs, more than 2^31; "
+    assert_refused(&config, 5000, XC_USAGE,
+                   "model huge: block 2 (dense 1000000) gets 5000000000 inputs, more than 2^31; "
                    "use larger pools before it");
-    assert_refused(&config, 1000, XC_USAGE, "model huge: block 2 (dense 1000000) brings the model to more than 2^31 "
+    assert_refused(&config, 1000, XC_USAGE,
+                   "model huge: block 2 (dense 1000000) brings the model to more than 2^31 "
                    "parameters; use fewer filters or units, or larger pools");
     xc_block_config many[70];
     for (int i = 0; i < 70; i++) many[i] = conv_entry(2, 3, SAME, 0, 1, VALID);
@@ -288,7 +299,8 @@ static void initial_state_is_a_function_of_the_seed(void **state) {
     assert_same_state(&model, &a, &b);
     for (int32_t i = 0; i < model.tensor_count; i++) {
         const xc_tensor *tensor = &model.tensor[i];
-        const bool differs = memcmp(a.parameters + tensor->offset, c.parameters + tensor->offset, tensor->count * 4) != 0;
+        const bool differs =
+            memcmp(a.parameters + tensor->offset, c.parameters + tensor->offset, tensor->count * 4) != 0;
         assert_int_equal(differs, tensor->is_kernel);
     }
     const xc_block *block = &model.layer[2].block;

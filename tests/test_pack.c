@@ -37,9 +37,9 @@ static const xc_backend *backend;
 
 /* Every kind of layer, dropout everywhere, pools of both paddings. */
 static void build_model(double dropout) {
-    xc_block_config blocks[] = {
-        conv_entry(10, 19, XC_PADDING_SAME, dropout, 2, XC_PADDING_SAME), residual_entry(5, 3),
-        conv_entry(7, 4, XC_PADDING_VALID, dropout, 2, XC_PADDING_VALID), dense_entry(17, dropout)};
+    xc_block_config blocks[] = {conv_entry(10, 19, XC_PADDING_SAME, dropout, 2, XC_PADDING_SAME), residual_entry(5, 3),
+                                conv_entry(7, 4, XC_PADDING_VALID, dropout, 2, XC_PADDING_VALID),
+                                dense_entry(17, dropout)};
     blocks[1].dropout = dropout;
     const xc_model_config config = blocks_config("all-kinds", blocks, 4);
     MUST(xc_model_build(&config, LENGTH, CLASSES, &model, error));
@@ -304,9 +304,9 @@ static double loss_at(xc_pack *pack, const xc_device_split *device, const uint32
     return loss;
 }
 
-/* Slope of the loss along the direction in which the tensor's gradient points, against the gradient's norm. Kernels take
- * a small step, since relu and max pool have many kinks along it; the others, whose slopes are small, a larger one, since
- * the logits are floats. 2% of the norm shows any term that is missing. */
+/* Slope of the loss along the direction in which the tensor's gradient points, against the gradient's norm. Kernels
+ * take a small step, since relu and max pool have many kinks along it; the others, whose slopes are small, a larger
+ * one, since the logits are floats. 2% of the norm shows any term that is missing. */
 static void assert_slope(xc_pack *pack, const xc_device_split *device, const uint32_t *index, xc_trial_state *state,
                          const xc_activation *activation, xc_loss_kind kind, const double *weights,
                          const xc_tensor *tensor, const float *gradients) {
@@ -319,7 +319,7 @@ static void assert_slope(xc_pack *pack, const xc_device_split *device, const uin
     }
     norm = sqrt(norm);
     assert_true(norm > 1e-7);
-    const double h = (tensor->is_kernel ? 3e-5 : 1e-3) * (sqrt(size) + 0.1);
+    const double h = tensor->is_kernel ? 3e-5 * sqrt(size) : 1e-3 * (sqrt(size) + 1);
     double loss[2];
     for (int side = 0; side < 2; side++) {
         const double stretch = (side == 0 ? h : -h) / norm;
@@ -331,8 +331,7 @@ static void assert_slope(xc_pack *pack, const xc_device_split *device, const uin
         test_free(moved);
     }
     const double slope = (loss[0] - loss[1]) / (2 * h);
-    if (!(fabs(slope - norm) < 0.02 * norm + 1e-6))
-        fail_msg("%s: slope %g but gradient %g", tensor->name, slope, norm);
+    if (!(fabs(slope - norm) < 0.02 * norm + 1e-6)) fail_msg("%s: slope %g but gradient %g", tensor->name, slope, norm);
 }
 
 static void gradients_are_slopes_of_the_loss(void **unused) {
@@ -434,6 +433,23 @@ static void no_labels_no_loss(void **unused) {
     xc_device_split_close(&device);
 }
 
+static void sequences_of_another_length_are_refused(void **unused) {
+    (void)unused;
+    xc_device_split device;
+    xc_split longer = random_split(3, LENGTH + 1, CLASSES, 1);
+    MUST(xc_device_split_open(backend, &longer, &device, error));
+    const int trial = 0;
+    uint32_t index[BATCH] = {0};
+    xc_error refusal = {0};
+    xc_pack *pack = new_pack(backend, &trial, 1, BATCH);
+    assert_int_equal(xc_pack_forward(pack, &device, index, BATCH, false, &refusal), XC_INPUT);
+    assert_string_equal(refusal.text,
+                        "model all-kinds is for sequences of 61 bases but these have 62; give data of that length");
+    xc_pack_free(pack);
+    xc_device_split_close(&device);
+    xc_split_free(&longer);
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static size_t bytes_asked;
@@ -470,7 +486,8 @@ static void cnn_50_fits_a_laptop(void **unused) {
     assert_true(bytes < 150000000);
 }
 
-#define ON(name, test) {#test " (" name ")", test, open_backend, close_backend, name}
+#define ON(name, test) \
+    { #test " (" name ")", test, open_backend, close_backend, name }
 #define ON_BOTH(test) ON("ref", test), ON("cpu", test)
 
 int main(void) {
@@ -485,6 +502,7 @@ int main(void) {
         ON_BOTH(clipped_activations_are_counted),
         ON_BOTH(the_first_nonfinite_value_is_found),
         ON_BOTH(no_labels_no_loss),
+        ON_BOTH(sequences_of_another_length_are_refused),
         ON_BOTH(no_memory_is_an_error),
         ON("cpu", cnn_50_fits_a_laptop),
     };

@@ -25,7 +25,7 @@
 
 /* ---- data ------------------------------------------------------------------------------------------------------- */
 
-enum { LENGTH = 30, TRAIN_ITEMS = 2 * 110, BATCH = 20, CLASSES = 2 };
+enum { LENGTH = 30, TRAIN_ITEMS = 2 * 107, BATCH = 20, CLASSES = 2 };
 
 /* Half of the sequences hold motif 0, half hold motif 1, drawn apart; now and then an N. */
 static xc_split make_split(uint32_t sequences, uint64_t seed) {
@@ -96,7 +96,7 @@ static const char config_text[] =
     "    - {dense: 8, dropout: 0.1}\n"
     "train: {epochs: 4, batch: 20, learning_rate: 0.01, monitor: val_auroc}\n";
 
-enum { MOST_OVERRIDES = 6 };
+enum { MOST_OVERRIDES = 8 };
 
 /* A trial in root/`folder` by the config above with overrides, NULL-terminated. xc_trial_clear. */
 static xc_trial make_trial(const char *folder, const char *const *overrides) {
@@ -227,8 +227,7 @@ static void test_losses(void **state) {
     for (int s = 0; s < XC_SPLIT_COUNT; s++) free(one_hot[s]);
 }
 
-/* ---- one result, however it was reached ---------------------------------------------------------------------------
- */
+/* ---- one result, however it was reached ---------------------------------------------------------------------- */
 
 enum { MANY = 5 };
 
@@ -320,12 +319,14 @@ static int train_apart(xc_trial *const *pack, int count, size_t sequences, int s
     return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
 }
 
-/* A pack that is ended again and again within its second epoch goes on from the first each time it is let, and writes
- * what it would have written in one go. */
+/* A pack that is ended again and again, after two epochs at most, goes on each time it is let, and writes what it would
+ * have written in one go. Nothing improves on the first trial's first epoch, so its best weights and its callbacks'
+ * counts have to come through every end. */
 static void check_resume(int signal, const char *name) {
     xc_trial once[2], again[2];
     const char *const *overrides[2] = {
-        OVERRIDES("train.weights=best", "train.reduce_lr.patience=1", "train.epochs=5", "train.seed=8"),
+        OVERRIDES("train.weights=best", "train.early_stop.min_delta=10", "train.early_stop.patience=5",
+                  "train.reduce_lr.min_delta=10", "train.reduce_lr.patience=2", "train.epochs=9", "train.seed=8"),
         OVERRIDES("model.activation=exponential", "train.epochs=4", "train.seed=9"),
     };
     char folder[2][2][40];
@@ -336,6 +337,9 @@ static void check_resume(int signal, const char *name) {
         again[i] = make_trial(folder[i][1], overrides[i]);
     }
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&once[0], &once[1]}, 2, NULL, error));
+
+    assert_int_equal(once[0].epochs, 6);
+    assert_int_equal(once[0].best_epoch, 1);
 
     const int expected = signal == SIGKILL ? -1 : XC_INTERRUPTED;
     /* The first alone for an epoch and a half, so that the two stand at different epochs when they meet. */
@@ -378,7 +382,7 @@ static void test_resume_other_data(void **state) {
     xc_error refused = {0};
     MUST(xc_train_data_open(cpu, &other, &data, error));
     assert_int_equal(xc_train_pack(cpu, &data, pack, 1, NULL, &refused), XC_INPUT);
-    assert_non_null(strstr(refused.text, "220 training sequences, but the data has 110 now"));
+    assert_non_null(strstr(refused.text, "214 training sequences, but the data has 107 now"));
     xc_train_data_close(&data);
     xc_trial_clear(&trial);
 }
@@ -507,6 +511,38 @@ static void test_order(void **state) {
     assert_memory_not_equal(first, second, sizeof first);
 }
 
+/* ---- what a step sees -------------------------------------------------------------------------------------------- */
+
+/* Index words that the reference's first block was given in training, of a pack of one. */
+static uint32_t seen_words[3 * TRAIN_ITEMS];
+static size_t seen_count;
+
+static xc_status spy_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
+    const size_t batch = (size_t)args->batch;
+    if (args->training) {
+        assert_true(seen_count + batch <= 3 * TRAIN_ITEMS);
+        memcpy(seen_words + seen_count, args->index, batch * sizeof(uint32_t));
+        seen_count += batch;
+    }
+    return reference->motif_block_forward(backend, args, error);
+}
+
+/* Each epoch every item once, in the order of the trial's seed and the epoch, the last batch being what is left. */
+static void test_steps_in_order(void **state) {
+    (void)state;
+    xc_backend spy = *reference;
+    spy.motif_block_forward = spy_forward;
+    xc_trial trial = make_trial("order", OVERRIDES("train.epochs=3", "train.seed=21"));
+    uint32_t order[TRAIN_ITEMS];
+    MUST(xc_train_pack(&spy, &reference_data, (xc_trial *[]){&trial}, 1, NULL, error));
+    assert_int_equal(seen_count, 3 * TRAIN_ITEMS);
+    for (uint32_t epoch = 0; epoch < 3; epoch++) {
+        xc_epoch_order(&dataset.split[XC_TRAIN], 21, epoch, order);
+        assert_memory_equal(seen_words + epoch * TRAIN_ITEMS, order, sizeof order);
+    }
+    xc_trial_clear(&trial);
+}
+
 /* ---- the trained network ---------------------------------------------------------------------------------------- */
 
 static void test_network(void **state) {
@@ -546,12 +582,19 @@ static void test_network(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_claim),
-        cmocka_unit_test(test_data_check),     cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_pack_sizes_reference),
-        cmocka_unit_test(test_pack_sizes_cpu), cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_kill),           cmocka_unit_test(test_resume_other_data),
-        cmocka_unit_test(test_diverges_alone), cmocka_unit_test(test_kept_weights),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_data_check),
+        cmocka_unit_test(test_steps_in_order),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_pack_sizes_reference),
+        cmocka_unit_test(test_pack_sizes_cpu),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_resume_other_data),
+        cmocka_unit_test(test_diverges_alone),
+        cmocka_unit_test(test_kept_weights),
         cmocka_unit_test(test_network),
     };
     return cmocka_run_group_tests_name("train", tests, open_all, close_all);

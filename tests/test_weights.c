@@ -1,5 +1,6 @@
-/* test_weights.c: weights.h5 and checkpoints come back as they went, the same state gives the same bytes, another model's
- * file is refused by the first tensor that differs, and a full disk or a cut file is an error that leaves nothing behind.
+/* test_weights.c: weights.h5 and checkpoints come back as they went, the same state gives the same bytes, another
+ * model's file is refused by the first tensor that differs, and a full disk or a cut file is an error that leaves
+ * nothing behind.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +63,8 @@ static void assert_same_files(const char *a, const char *b) {
 /* Block 1 of the model has `filters` filters of width `width`. */
 static void build(uint32_t filters, uint32_t width, int32_t length, int32_t classes, bool norm) {
     xc_block_config blocks[] = {conv_entry(6, 5, XC_PADDING_SAME, .1, 1, XC_PADDING_VALID),
-                                conv_entry(filters, width, XC_PADDING_SAME, .1, 4, XC_PADDING_VALID), dense_entry(9, .5)};
+                                conv_entry(filters, width, XC_PADDING_SAME, .1, 4, XC_PADDING_VALID),
+                                dense_entry(9, .5)};
     blocks[2].norm = norm;
     const xc_model_config config = blocks_config("tiny", blocks, 3);
     MUST(xc_model_build(&config, length, classes, &model, error));
@@ -207,8 +209,9 @@ static void another_models_weights_are_refused(void **unused) {
     MUST(xc_weights_write(in_folder("weights.h5"), &model, &state, error));
     MUST(xc_checkpoint_write(in_folder("checkpoint.h5"), &model, &state, NULL, 0, error));
     build(7, 3, 20, 2, true);
-    assert_unreadable("weights.h5", "tensor block1.kernel is (3,6,8) but this model's is (3,6,7); give the file of this "
-                                    "model");
+    assert_unreadable("weights.h5",
+                      "tensor block1.kernel is (3,6,8) but this model's is (3,6,7); give the file of this "
+                      "model");
     build(8, 3, 20, 5, true);
     assert_unreadable("weights.h5", "tensor block3.kernel is (9,2) but this model's is (9,5)");
     build(8, 3, 21, 2, true);

@@ -14,9 +14,12 @@ static bool find_filters(xc_chunks *chunks, hid_t properties) {
         size_t value_count = 0;
         const H5Z_filter_t filter =
             H5Pget_filter2(properties, (unsigned)number, &flags, &value_count, NULL, 0, NULL, NULL);
-        if (filter == H5Z_FILTER_SHUFFLE && chunks->shuffle < 0 && chunks->deflate < 0) chunks->shuffle = number;
-        else if (filter == H5Z_FILTER_DEFLATE && chunks->deflate < 0) chunks->deflate = number;
-        else return false;
+        if (filter == H5Z_FILTER_SHUFFLE && chunks->shuffle < 0 && chunks->deflate < 0)
+            chunks->shuffle = number;
+        else if (filter == H5Z_FILTER_DEFLATE && chunks->deflate < 0)
+            chunks->deflate = number;
+        else
+            return false;
     }
     return true;
 }
@@ -83,7 +86,8 @@ static void unshuffle(uint8_t *restrict to, const uint8_t *restrict from, size_t
 }
 
 /* The chunk's bytes as stored, into chunks->stored. */
-static xc_status read_stored(xc_chunks *chunks, const hsize_t *offset, hsize_t *size, uint32_t *skipped, xc_error *error) {
+static xc_status read_stored(xc_chunks *chunks, const hsize_t *offset, hsize_t *size, uint32_t *skipped,
+                             xc_error *error) {
     char reason[256];
     if (H5Dget_chunk_storage_size(chunks->dataset, offset, size) < 0)
         return xc_fail(error, XC_INPUT, "HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
@@ -111,7 +115,8 @@ xc_status xc_chunks_read(xc_chunks *chunks, const hsize_t *offset, const void **
             return xc_fail(error, XC_INPUT, "the compressed data is damaged");
         bytes = chunks->plain;
     } else if (size != chunks->bytes) {
-        return xc_fail(error, XC_INPUT, "a chunk has %llu bytes instead of %zu", (unsigned long long)size, chunks->bytes);
+        return xc_fail(error, XC_INPUT, "a chunk has %llu bytes instead of %zu", (unsigned long long)size,
+                       chunks->bytes);
     }
     if (chunks->shuffle >= 0 && !(skipped >> chunks->shuffle & 1)) {
         unshuffle(chunks->ordered, bytes, chunks->bytes / chunks->cell_size, chunks->cell_size);

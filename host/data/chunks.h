@@ -1,6 +1,6 @@
-/* chunks.h: whole chunks of a dataset, decompressed here rather than by HDF5: each is read once, in the order asked for,
- * and libdeflate inflates about twice as fast as zlib. Knows chunks that are stored plain, shuffled, deflated or both,
- * which is what h5py and the field write; for everything else the caller goes through HDF5.
+/* chunks.h: whole chunks of a dataset, decompressed here rather than by HDF5: each is read once, in the order asked
+ * for, and libdeflate inflates about twice as fast as zlib. Knows chunks that are stored plain, shuffled, deflated or
+ * both, which is what h5py and the field write; for everything else the caller goes through HDF5.
  */
 #ifndef EXPCONV_HOST_DATA_CHUNKS_H
 #define EXPCONV_HOST_DATA_CHUNKS_H
@@ -9,12 +9,12 @@
 
 typedef struct xc_chunks {
     hid_t dataset;
-    bool usable;       /* this way of reading knows the dataset's storage */
+    bool usable; /* this way of reading knows the dataset's storage */
     int rank;
     hsize_t chunk[4];
-    size_t cell_size;  /* bytes of one value */
-    size_t bytes;      /* of one chunk, decompressed */
-    int shuffle, deflate; /* place in the filter pipeline, -1: not there */
+    size_t cell_size;                  /* bytes of one value */
+    size_t bytes;                      /* of one chunk, decompressed */
+    int shuffle, deflate;              /* place in the filter pipeline, -1: not there */
     uint8_t *stored, *plain, *ordered; /* as in the file; inflated; unshuffled */
     size_t stored_capacity;
     struct libdeflate_decompressor *inflater;

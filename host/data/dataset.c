@@ -26,8 +26,9 @@ static xc_status read_labels(const xc_h5 *h5, const xc_split_header *header, con
     }
     for (size_t i = 0; i < header->sequences * classes; i++) {
         if (isfinite(values[i])) continue;
-        status = xc_fail(error, XC_INPUT, "%s: %s: the label of sequence %zu, class %zu is %g; labels must be finite numbers",
-                         h5->path, header->y_name, i / classes, i % classes, (double)values[i]);
+        status = xc_fail(error, XC_INPUT,
+                         "%s: %s: the label of sequence %zu, class %zu is %g; labels must be finite numbers", h5->path,
+                         header->y_name, i / classes, i % classes, (double)values[i]);
         goto fail;
     }
     *labels = values;

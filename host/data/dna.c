@@ -49,8 +49,8 @@ static xc_status append_run(xc_dna_builder *builder, uint32_t first, uint32_t le
 static xc_status append_runs(xc_dna_builder *builder, const uint8_t *codes, xc_error *error) {
     xc_status status = XC_OK;
     if (!builder->run_start)
-        XC_TRY(xc_allocate(&builder->run_start, (size_t)builder->capacity + 1, sizeof *builder->run_start,
-                           "runs of N", error));
+        XC_TRY(xc_allocate(&builder->run_start, (size_t)builder->capacity + 1, sizeof *builder->run_start, "runs of N",
+                           error));
     for (uint32_t first = 0; first < builder->length; first++) {
         if (codes[first] != XC_BASE_N) continue;
         uint32_t end = first + 1;
@@ -89,8 +89,12 @@ fail:
 }
 
 void xc_dna_builder_finish(xc_dna_builder *builder, xc_dna_view *dna) {
-    *dna = (xc_dna_view){.bases = builder->bases, .run_start = builder->run_start, .runs = builder->runs,
-                         .sequences = builder->sequences, .length = builder->length, .row_bytes = builder->row_bytes};
+    *dna = (xc_dna_view){.bases = builder->bases,
+                         .run_start = builder->run_start,
+                         .runs = builder->runs,
+                         .sequences = builder->sequences,
+                         .length = builder->length,
+                         .row_bytes = builder->row_bytes};
     *builder = (xc_dna_builder){0};
 }
 
@@ -107,8 +111,10 @@ void xc_dna_unpack(const xc_dna_view *dna, uint32_t index, uint8_t *codes) {
     const uint8_t *row = dna->bases + (size_t)sequence * dna->row_bytes;
     for (uint32_t l = 0; l < length; l++) {
         const uint8_t code = row[l / 4] >> 2 * (l % 4) & 3;
-        if (reverse) codes[length - 1 - l] = 3 - code;
-        else codes[l] = code;
+        if (reverse)
+            codes[length - 1 - l] = 3 - code;
+        else
+            codes[l] = code;
     }
     if (!dna->run_start) return;
     for (uint32_t run = dna->run_start[sequence]; run < dna->run_start[sequence + 1]; run++) {
@@ -138,7 +144,7 @@ xc_status xc_split_check_binary(const xc_split *split, const char *where, xc_err
     const size_t classes = (size_t)split->classes, count = split->dna.sequences * classes;
     for (size_t i = 0; i < count; i++)
         if (split->labels[i] != 0 && split->labels[i] != 1)
-            return xc_fail(error, XC_INPUT, "%s: the label of sequence %zu, class %zu is %g; this loss needs 0 or 1", where,
-                           i / classes, i % classes, (double)split->labels[i]);
+            return xc_fail(error, XC_INPUT, "%s: the label of sequence %zu, class %zu is %g; this loss needs 0 or 1",
+                           where, i / classes, i % classes, (double)split->labels[i]);
     return XC_OK;
 }

@@ -1,4 +1,5 @@
-/* fasta.c: FASTA files, plain or compressed, to packed DNA. htslib opens and inflates them; its kseq.h cuts the records.
+/* fasta.c: FASTA files, plain or compressed, to packed DNA. htslib opens and inflates them; its kseq.h cuts the
+ * records.
  */
 #include <errno.h>
 #include <htslib/bgzf.h>
@@ -27,11 +28,16 @@ typedef struct fasta {
 /* A C G T to 0..3, other IUPAC codes to N, everything else to -1. */
 static int base_code(char letter) {
     switch (letter | 0x20) {
-    case 'a': return 0;
-    case 'c': return 1;
-    case 'g': return 2;
-    case 't': return 3;
-    default: return letter && strchr("RYSWKMBDHVNryswkmbdhvn", letter) ? XC_BASE_N : -1;
+        case 'a':
+            return 0;
+        case 'c':
+            return 1;
+        case 'g':
+            return 2;
+        case 't':
+            return 3;
+        default:
+            return letter && strchr("RYSWKMBDHVNryswkmbdhvn", letter) ? XC_BASE_N : -1;
     }
 }
 
@@ -64,15 +70,16 @@ static xc_status append_record(fasta *f, uint32_t length, xc_error *error) {
     const size_t count = f->record->seq.l;
     xc_status status = XC_OK;
     if (count == 0) return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" is empty", f->path, name);
-    if (!f->codes) XC_TRY(open_builder(f, length ? length : (uint32_t)(count > UINT32_MAX ? UINT32_MAX : count), error));
+    if (!f->codes)
+        XC_TRY(open_builder(f, length ? length : (uint32_t)(count > UINT32_MAX ? UINT32_MAX : count), error));
     if (count != f->builder.length)
-        return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" has %zu bases, but %u are needed%s", f->path, name, count,
-                       f->builder.length, length ? "" : ", as many as the first has");
+        return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" has %zu bases, but %u are needed%s", f->path, name,
+                       count, f->builder.length, length ? "" : ", as many as the first has");
     for (size_t l = 0; l < count; l++) {
         const int code = base_code(bases[l]);
         if (code < 0)
-            return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" has '%c' at base %zu, which is no DNA code", f->path, name,
-                           bases[l], l + 1);
+            return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" has '%c' at base %zu, which is no DNA code",
+                           f->path, name, bases[l], l + 1);
         f->codes[l] = (uint8_t)code;
     }
     XC_TRY(grow(f, error));
@@ -106,7 +113,8 @@ xc_status xc_fasta_read(const char *path, uint32_t length, xc_split *split, char
     BGZF *file = access(path, R_OK) == 0 ? bgzf_open(path, "r") : NULL;
     if (!file) return xc_fail(error, XC_IO, "%s: cannot read: %s", path, strerror(errno));
     f.record = kseq_init(file);
-    xc_status status = f.record ? read_records(&f, length, error) : xc_fail(error, XC_MEMORY, "out of memory for %s", path);
+    xc_status status =
+        f.record ? read_records(&f, length, error) : xc_fail(error, XC_MEMORY, "out of memory for %s", path);
     if (status == XC_OK) {
         xc_dna_builder_finish(&f.builder, &split->dna);
         if (names) *names = f.names;

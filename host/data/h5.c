@@ -44,13 +44,7 @@ void xc_h5_close(xc_h5 *h5) {
 
 static herr_t take_first_reason(unsigned number, const H5E_error2_t *entry, void *context) {
     const text_buffer *buffer = context;
-    if (number != 0) return 0;
-    /* Of a failed system call the message between the quotes says it all; times and addresses around it do not help. */
-    static const char mark[] = "error message = '";
-    const char *message = strstr(entry->desc, mark);
-    if (message) snprintf(buffer->text, buffer->size, "%.*s", (int)strcspn(message + sizeof mark - 1, "'"),
-                          message + sizeof mark - 1);
-    else snprintf(buffer->text, buffer->size, "%s", entry->desc);
+    if (number == 0) snprintf(buffer->text, buffer->size, "%s", entry->desc);
     return 0;
 }
 
@@ -61,18 +55,12 @@ const char *xc_h5_reason(char *text, size_t size) {
     return text;
 }
 
-bool xc_h5_has(const xc_h5 *h5, const char *name) {
-    const hid_t object = H5Oopen(h5->file, name, H5P_DEFAULT);
-    if (object < 0) return false;
-    H5Oclose(object);
-    return true;
-}
+bool xc_h5_has(const xc_h5 *h5, const char *name) { return H5Lexists(h5->file, name, H5P_DEFAULT) > 0; }
 
 const char *xc_h5_shape_word(int rank, const hsize_t *shape, char *text, size_t size) {
     const text_buffer buffer = {text, size};
     snprintf(text, size, "(");
-    for (int axis = 0; axis < rank; axis++)
-        append(buffer, "%s%llu", axis ? "," : "", (unsigned long long)shape[axis]);
+    for (int axis = 0; axis < rank; axis++) append(buffer, "%s%llu", axis ? "," : "", (unsigned long long)shape[axis]);
     append(buffer, ")");
     return text;
 }
@@ -125,14 +113,24 @@ bool xc_h5_type_word(hid_t type, char *text, size_t size) {
     const unsigned bits = 8 * (unsigned)H5Tget_size(type);
     const char *order = bits > 8 && H5Tget_order(type) == H5T_ORDER_BE ? " big-endian" : "";
     switch (class) {
-    case H5T_INTEGER:
-        snprintf(text, size, "%sint%u%s", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "", bits, order);
-        return true;
-    case H5T_FLOAT: snprintf(text, size, "float%u%s", bits, order); return true;
-    case H5T_ENUM: snprintf(text, size, "bool"); return true; /* how h5py stores them */
-    case H5T_STRING: snprintf(text, size, "strings"); return false;
-    case H5T_COMPOUND: snprintf(text, size, "records"); return false;
-    default: snprintf(text, size, "something else than numbers"); return false;
+        case H5T_INTEGER:
+            snprintf(text, size, "%sint%u%s", H5Tget_sign(type) == H5T_SGN_NONE ? "u" : "", bits, order);
+            return true;
+        case H5T_FLOAT:
+            snprintf(text, size, "float%u%s", bits, order);
+            return true;
+        case H5T_ENUM:
+            snprintf(text, size, "bool");
+            return true; /* how h5py stores them */
+        case H5T_STRING:
+            snprintf(text, size, "strings");
+            return false;
+        case H5T_COMPOUND:
+            snprintf(text, size, "records");
+            return false;
+        default:
+            snprintf(text, size, "something else than numbers");
+            return false;
     }
 }
 
@@ -143,13 +141,26 @@ static void append_filter(text_buffer buffer, hid_t properties, unsigned number)
     const H5Z_filter_t filter =
         H5Pget_filter2(properties, number, &flags, &value_count, values, sizeof name, name, NULL);
     switch (filter) {
-    case H5Z_FILTER_DEFLATE: append(buffer, ", deflate %u", values[0]); break;
-    case H5Z_FILTER_SHUFFLE: append(buffer, ", shuffle"); break;
-    case H5Z_FILTER_FLETCHER32: append(buffer, ", fletcher32"); break;
-    case H5Z_FILTER_SZIP: append(buffer, ", szip"); break;
-    case H5Z_FILTER_NBIT: append(buffer, ", n-bit"); break;
-    case H5Z_FILTER_SCALEOFFSET: append(buffer, ", scale-offset"); break;
-    default: append(buffer, ", filter %d%s%.20s%s", (int)filter, *name ? " (" : "", name, *name ? ")" : "");
+        case H5Z_FILTER_DEFLATE:
+            append(buffer, ", deflate %u", values[0]);
+            break;
+        case H5Z_FILTER_SHUFFLE:
+            append(buffer, ", shuffle");
+            break;
+        case H5Z_FILTER_FLETCHER32:
+            append(buffer, ", fletcher32");
+            break;
+        case H5Z_FILTER_SZIP:
+            append(buffer, ", szip");
+            break;
+        case H5Z_FILTER_NBIT:
+            append(buffer, ", n-bit");
+            break;
+        case H5Z_FILTER_SCALEOFFSET:
+            append(buffer, ", scale-offset");
+            break;
+        default:
+            append(buffer, ", filter %d%s%.20s%s", (int)filter, *name ? " (" : "", name, *name ? ")" : "");
     }
 }
 
@@ -165,7 +176,10 @@ void xc_h5_storage_word(hid_t dataset, char *text, size_t size) {
         const int filters = H5Pget_nfilters(properties);
         for (int number = 0; number < filters; number++) append_filter(buffer, properties, (unsigned)number);
     } else {
-        snprintf(text, size, "%s", layout == H5D_COMPACT ? "compact" : layout == H5D_VIRTUAL ? "virtual" : "contiguous");
+        snprintf(text, size, "%s",
+                 layout == H5D_COMPACT   ? "compact"
+                 : layout == H5D_VIRTUAL ? "virtual"
+                                         : "contiguous");
     }
     H5Pclose(properties);
 }
@@ -181,10 +195,11 @@ xc_status xc_h5_check_filters(const xc_h5 *h5, hid_t dataset, const char *name, 
         const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)number, &flags, &value_count, NULL,
                                                    sizeof filter_name, filter_name, NULL);
         if (H5Zfilter_avail(filter) <= 0)
-            status = xc_fail(error, XC_INPUT,
-                             "%s: %s: compressed with filter %d%s%s%s, which HDF5 does not find here; install its plugin, "
-                             "or write the file again with gzip",
-                             h5->path, name, (int)filter, *filter_name ? " (" : "", filter_name, *filter_name ? ")" : "");
+            status =
+                xc_fail(error, XC_INPUT,
+                        "%s: %s: compressed with filter %d%s%s%s, which HDF5 does not find here; install its plugin, "
+                        "or write the file again with gzip",
+                        h5->path, name, (int)filter, *filter_name ? " (" : "", filter_name, *filter_name ? ")" : "");
     }
     H5Pclose(properties);
     return status;

@@ -23,7 +23,7 @@ void xc_h5_close(xc_h5 *h5);
 /* The innermost message of HDF5's error stack, as it is right after a failed call. Returns `text`. */
 const char *xc_h5_reason(char *text, size_t size);
 
-/* Whether an object of this name is in the file; names may have slashes. */
+/* Whether the file has something of this name, readable or not; names may have slashes. */
 bool xc_h5_has(const xc_h5 *h5, const char *name);
 
 /* Opens a dataset and gets its shape (at most `longest` axes, else *rank says how many there are). The data set is

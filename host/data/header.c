@@ -26,7 +26,8 @@ static xc_status find_name(const xc_h5 *h5, const char *given, const char *const
     if (given) {
         char contents[512];
         if (strlen(given) >= size)
-            return xc_fail(error, XC_INPUT, "%s: dataset name \"%.80s\" is longer than %zu bytes", h5->path, given, size - 1);
+            return xc_fail(error, XC_INPUT, "%s: dataset name \"%.80s\" is longer than %zu bytes", h5->path, given,
+                           size - 1);
         snprintf(found, size, "%s", given);
         if (xc_h5_has(h5, given)) return XC_OK;
         xc_h5_contents(h5, contents, sizeof contents);
@@ -77,13 +78,15 @@ static xc_status read_x_header(const xc_h5 *h5, xc_split_header *header, xc_erro
     if (!numbers)
         status = xc_fail(error, XC_INPUT, "%s: %s: holds %s, not numbers", h5->path, name, header->type);
     else if (!find_layout(rank, shape, header))
-        status = xc_fail(error, XC_INPUT,
-                         "%s: %s: has shape %s; sequences are (n,4,L), (n,4,L,1), (n,4,1,L) or (n,L,4)", h5->path, name, word);
+        status =
+            xc_fail(error, XC_INPUT, "%s: %s: has shape %s; sequences are (n,4,L), (n,4,L,1), (n,4,1,L) or (n,L,4)",
+                    h5->path, name, word);
     else if (header->sequences == 0 || header->length == 0)
         status = xc_fail(error, XC_INPUT, "%s: %s: is empty, shape %s", h5->path, name, word);
     else if (header->sequences >= XC_REVERSE_COMPLEMENT || header->length > 1048575)
-        status = xc_fail(error, XC_INPUT, "%s: %s: has shape %s; at most 2147483647 sequences of 1048575 bases can be read",
-                         h5->path, name, word);
+        status =
+            xc_fail(error, XC_INPUT, "%s: %s: has shape %s; at most 2147483647 sequences of 1048575 bases can be read",
+                    h5->path, name, word);
 fail:
     if (dataset >= 0) H5Dclose(dataset);
     return status;
@@ -109,8 +112,8 @@ static xc_status read_y_header(const xc_h5 *h5, xc_split_header *header, xc_erro
     else if (classes == 0)
         status = xc_fail(error, XC_INPUT, "%s: %s: is empty, shape %s", h5->path, name, word);
     else if (shape[0] != header->sequences)
-        status = xc_fail(error, XC_INPUT, "%s: %s holds %llu sequences, but %s labels for %llu", h5->path, header->x_name,
-                         (unsigned long long)header->sequences, name, (unsigned long long)shape[0]);
+        status = xc_fail(error, XC_INPUT, "%s: %s holds %llu sequences, but %s labels for %llu", h5->path,
+                         header->x_name, (unsigned long long)header->sequences, name, (unsigned long long)shape[0]);
     else
         header->classes = (int32_t)classes;
 fail:
@@ -122,9 +125,11 @@ xc_status xc_header_read(const xc_h5 *h5, const xc_data_names *names, xc_split_n
                          xc_error *error) {
     xc_status status;
     *header = (xc_split_header){0};
-    XC_TRY(find_name(h5, names ? names->x[split] : NULL, x_patterns, split, header->x_name, sizeof header->x_name, error));
+    XC_TRY(
+        find_name(h5, names ? names->x[split] : NULL, x_patterns, split, header->x_name, sizeof header->x_name, error));
     if (!*header->x_name) return XC_OK;
-    XC_TRY(find_name(h5, names ? names->y[split] : NULL, y_patterns, split, header->y_name, sizeof header->y_name, error));
+    XC_TRY(
+        find_name(h5, names ? names->y[split] : NULL, y_patterns, split, header->y_name, sizeof header->y_name, error));
     XC_TRY(read_x_header(h5, header, error));
     if (*header->y_name) XC_TRY(read_y_header(h5, header, error));
     header->present = true;
@@ -139,12 +144,14 @@ xc_status xc_headers_check(const xc_h5 *h5, const xc_split_header *header, xc_er
         if (!other->present) continue;
         if (!first) first = other;
         if (other->length != first->length)
-            return xc_fail(error, XC_INPUT, "%s: %s has sequences of %llu bases, but %s of %llu", h5->path, first->x_name,
-                           (unsigned long long)first->length, other->x_name, (unsigned long long)other->length);
+            return xc_fail(error, XC_INPUT, "%s: %s has sequences of %llu bases, but %s of %llu", h5->path,
+                           first->x_name, (unsigned long long)first->length, other->x_name,
+                           (unsigned long long)other->length);
         if (other->classes == first->classes) continue;
         if (!first->classes || !other->classes)
             return xc_fail(error, XC_INPUT, "%s: %s has labels (%s), but there are none for %s", h5->path,
-                           first->classes ? first->x_name : other->x_name, first->classes ? first->y_name : other->y_name,
+                           first->classes ? first->x_name : other->x_name,
+                           first->classes ? first->y_name : other->y_name,
                            first->classes ? other->x_name : first->x_name);
         return xc_fail(error, XC_INPUT, "%s: %s has %d classes, but %s has %d", h5->path, first->y_name, first->classes,
                        other->y_name, other->classes);
@@ -156,9 +163,10 @@ xc_status xc_header_missing(const xc_h5 *h5, xc_split_name split, xc_error *erro
     const char *word = xc_split_word(split);
     char contents[512];
     xc_h5_contents(h5, contents, sizeof contents);
-    return xc_fail(error, XC_INPUT,
-                   "%s: no %s sequences: looked for X_%s, x_%s and %s_in; the file holds %s; name the dataset in the config",
-                   h5->path, word, word, word, word, contents);
+    return xc_fail(
+        error, XC_INPUT,
+        "%s: no %s sequences: looked for X_%s, x_%s and %s_in; the file holds %s; name the dataset in the config",
+        h5->path, word, word, word, word, contents);
 }
 
 bool xc_header_has_model(const xc_h5 *h5) {

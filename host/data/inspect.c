@@ -1,5 +1,5 @@
-/* inspect.c: `expconv inspect`: one table with a column for each split: layout, storage, base composition, class balance,
- * memory at rest and the first fault. Everything that can be read is printed before a fault becomes the error.
+/* inspect.c: `expconv inspect`: one table with a column for each split: layout, storage, base composition, class
+ * balance, memory at rest and the first fault. Everything that can be read is printed before a fault becomes the error.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,7 @@ static int by_value(const void *a, const void *b) {
 }
 
 static void class_label(const inspection *in, int32_t class, char *label, size_t size) {
-    const bool named = in->class_names && (size_t)class < in->class_name_count && in->class_names[class];
+    const bool named = in->class_names && (size_t) class < in->class_name_count && in->class_names[class];
     snprintf(label, size, "class %d%s%.60s", class, named ? " " : "", named ? in->class_names[class] : "");
 }
 
@@ -106,15 +106,16 @@ static void show_labels(inspection *in, int column, const xc_split *split) {
     double *mean = calloc(classes, sizeof *mean);
     if (!mean) return;
     for (size_t i = 0; i < sequences; i++)
-        for (size_t class = 0; class < classes; class++) mean[class] += (double)split->labels[i * classes + class];
-    for (size_t class = 0; class < classes; class++) {
+        for (size_t class = 0; class < classes; class ++) mean[class] += (double)split->labels[i * classes + class];
+    for (size_t class = 0; class < classes; class ++) {
         char label[96], positives[32];
         const double sum = mean[class];
         mean[class] /= (double)sequences;
         if (classes > CLASSES_SHOWN) continue;
-        class_label(in, (int32_t)class, label, sizeof label);
+        class_label(in, (int32_t) class, label, sizeof label);
         if (binary)
-            xc_table_set(&in->table, label, column, "%6s  %5.2f %%", xc_thousands((uint64_t)sum, positives), 100 * mean[class]);
+            xc_table_set(&in->table, label, column, "%6s  %5.2f %%", xc_thousands((uint64_t)sum, positives),
+                         100 * mean[class]);
         else
             xc_table_set(&in->table, label, column, "mean %.4g", mean[class]);
     }
@@ -153,8 +154,9 @@ static void show_header(inspection *in, int column, const xc_split_header *heade
 
 /* Rows in the order they are shown, whatever split fills them first. */
 static void lay_out_rows(inspection *in) {
-    static const char *const before[] = {"sequences", "length", "dataset", "type", "storage", "memory", "fault", "",
-                                         "A", "C", "G", "T", "N", "GC", "", "labels"};
+    static const char *const before[] = {"sequences", "length", "dataset", "type",  "storage", "memory",
+                                         "fault",     "",       "A",       "C",     "G",       "T",
+                                         "N",         "GC",     "",        "labels"};
     xc_table_row(&in->table, HEAD);
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) xc_table_row(&in->table, "%s", before[i]);
 }
@@ -190,9 +192,9 @@ static xc_status inspect_file(inspection *in, const xc_data_names *names, FILE *
     if (!present) return xc_header_missing(&in->h5, XC_TRAIN, error);
     fprintf(stream, "%s\n\n", in->h5.path);
     xc_table_print(&in->table, stream);
-    fprintf(stream, "\n%s\n", xc_header_has_model(&in->h5)
-                                  ? "model_* holds the probabilities that the sequences were drawn from"
-                                  : "no model_* (probabilities that the sequences were drawn from)");
+    fprintf(stream, "\n%s\n",
+            xc_header_has_model(&in->h5) ? "model_* holds the probabilities that the sequences were drawn from"
+                                         : "no model_* (probabilities that the sequences were drawn from)");
     if (in->fault.status == XC_OK) return xc_headers_check(&in->h5, in->header, error);
     return xc_fail(error, in->fault.status, "%s", in->fault.text);
 }

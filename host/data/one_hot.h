@@ -1,9 +1,9 @@
 /* one_hot.h: from one-hot values of any numeric type to base codes, in two steps that the compiler vectorises.
  *
- * Fold: every value that is one sets its channel's bit in a mask of one byte a position; the order in which channels and
- * stretches of positions arrive does not matter, so blocks of a file are folded as they come. Values are compared as bit
- * patterns in the file's own type and byte order: nothing is converted, and only exactly 0 and 1 pass.
- * Pack: masks become codes A C G T N = 0..4. Both say only that there is a fault; who wants to know where looks again.
+ * Fold: every value that is one sets its channel's bit in a mask of one byte a position; the order in which channels
+ * and stretches of positions arrive does not matter, so blocks of a file are folded as they come. Values are compared
+ * as bit patterns in the file's own type and byte order: nothing is converted, and only exactly 0 and 1 pass. Pack:
+ * masks become codes A C G T N = 0..4. Both say only that there is a fault; who wants to know where looks again.
  */
 #ifndef EXPCONV_HOST_DATA_ONE_HOT_H
 #define EXPCONV_HOST_DATA_ONE_HOT_H
@@ -14,9 +14,9 @@
 
 /* The bit patterns of a numeric type, as loaded by this machine from the file's byte order. */
 typedef struct xc_cell {
-    size_t size;    /* bytes: 1, 2, 4 or 8 */
-    uint64_t one;   /* the pattern of 1 */
-    uint64_t keep;  /* a value is zero when pattern & keep is 0; leaves out the sign of -0 */
+    size_t size;   /* bytes: 1, 2, 4 or 8 */
+    uint64_t one;  /* the pattern of 1 */
+    uint64_t keep; /* a value is zero when pattern & keep is 0; leaves out the sign of -0 */
 } xc_cell;
 
 /* Folds `count` values, `stride` elements apart, of the channel whose bit is `bit` (1 2 4 8 for A C G T) into

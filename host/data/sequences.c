@@ -1,6 +1,6 @@
-/* sequences.c: one-hot datasets of any layout, numeric type and storage to packed DNA, in slabs of whole rows of chunks,
- * so that every chunk is decompressed once. A slab's values are folded into a mask of one byte a position (one_hot.h) and
- * packed from there. Chunks come from chunks.h where it knows their storage, and else from H5Dread.
+/* sequences.c: one-hot datasets of any layout, numeric type and storage to packed DNA, in slabs of whole rows of
+ * chunks, so that every chunk is decompressed once. A slab's values are folded into a mask of one byte a position
+ * (one_hot.h) and packed from there. Chunks come from chunks.h where it knows their storage, and else from H5Dread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +10,25 @@
 #include "sequences.h"
 
 #define SLAB_BYTES ((size_t)8 << 20)
-/* A row of chunks up to this size is read whole; of a larger one HDF5's cache keeps the chunks while it is read in pieces. */
+/* A row of chunks up to this size is read whole; of a larger one HDF5's cache keeps the chunks while it is read in
+ * pieces. */
 #define WHOLE_ROW_BYTES ((size_t)64 << 20)
 
 typedef struct reader {
     const xc_h5 *h5;
     const xc_split_header *header;
     hid_t dataset;
-    hid_t type;         /* of the values that H5Dread delivers and chunks hold */
-    xc_cell cell;       /* its bit patterns */
+    hid_t type;                                       /* of the values that H5Dread delivers and chunks hold */
+    xc_cell cell;                                     /* its bit patterns */
     int rank, channel_axis, position_axis, unit_axis; /* unit_axis: of length 1 in files of rank 4, else -1 */
     hsize_t shape[4];
     size_t length;
-    size_t slab_rows;   /* sequences in one slab */
-    size_t chunk_rows;  /* a slab does not cross a multiple of it; 1 when it may */
+    size_t slab_rows;  /* sequences in one slab */
+    size_t chunk_rows; /* a slab does not cross a multiple of it; 1 when it may */
     xc_chunks chunks;
-    void *values;       /* (slab_rows, shape...) for H5Dread */
-    uint8_t *mask;      /* (slab_rows, length) */
-    uint8_t *codes;     /* (length) */
+    void *values;   /* (slab_rows, shape...) for H5Dread */
+    uint8_t *mask;  /* (slab_rows, length) */
+    uint8_t *codes; /* (length) */
 } reader;
 
 /* ---- type ------------------------------------------------------------------------------------------------------- */
@@ -49,21 +50,30 @@ static xc_status choose_type(reader *r, xc_error *error) {
     H5Tclose(number);
     H5Tclose(stored);
     if (!converted)
-        return xc_fail(error, XC_INPUT, "%s: %s: type %s cannot be read", r->h5->path, r->header->x_name, r->header->type);
+        return xc_fail(error, XC_INPUT, "%s: %s: type %s cannot be read", r->h5->path, r->header->x_name,
+                       r->header->type);
     uint64_t sign = 0;
-#define LOAD_PATTERNS(word_type)                                                                                       \
-    do {                                                                                                               \
-        word_type pattern;                                                                                             \
-        memcpy(&pattern, one, sizeof pattern);                                                                         \
-        r->cell.one = pattern;                                                                                         \
-        memcpy(&pattern, minus_zero, sizeof pattern);                                                                  \
-        sign = pattern;                                                                                                \
+#define LOAD_PATTERNS(word_type)                      \
+    do {                                              \
+        word_type pattern;                            \
+        memcpy(&pattern, one, sizeof pattern);        \
+        r->cell.one = pattern;                        \
+        memcpy(&pattern, minus_zero, sizeof pattern); \
+        sign = pattern;                               \
     } while (0)
     switch (r->cell.size) {
-    case 1: LOAD_PATTERNS(uint8_t); break;
-    case 2: LOAD_PATTERNS(uint16_t); break;
-    case 4: LOAD_PATTERNS(uint32_t); break;
-    default: LOAD_PATTERNS(uint64_t); break;
+        case 1:
+            LOAD_PATTERNS(uint8_t);
+            break;
+        case 2:
+            LOAD_PATTERNS(uint16_t);
+            break;
+        case 4:
+            LOAD_PATTERNS(uint32_t);
+            break;
+        default:
+            LOAD_PATTERNS(uint64_t);
+            break;
     }
 #undef LOAD_PATTERNS
     r->cell.keep = ~sign;
@@ -75,7 +85,9 @@ static xc_status choose_type(reader *r, xc_error *error) {
 static void find_axes(reader *r) {
     static const struct {
         int channel, position, unit;
-    } axes[] = {[XC_LAYOUT_N4L] = {1, 2, -1}, [XC_LAYOUT_N4L1] = {1, 2, 3}, [XC_LAYOUT_N41L] = {1, 3, 2},
+    } axes[] = {[XC_LAYOUT_N4L] = {1, 2, -1},
+                [XC_LAYOUT_N4L1] = {1, 2, 3},
+                [XC_LAYOUT_N41L] = {1, 3, 2},
                 [XC_LAYOUT_NL4] = {2, 1, -1}};
     r->channel_axis = axes[r->header->layout].channel;
     r->position_axis = axes[r->header->layout].position;
@@ -83,7 +95,8 @@ static void find_axes(reader *r) {
     r->length = r->header->length;
 }
 
-/* Slabs for H5Dread. When a row of chunks is too large to be read whole, reopens the dataset with a cache that holds it. */
+/* Slabs for H5Dread. When a row of chunks is too large to be read whole, reopens the dataset with a cache that holds
+ * it. */
 static xc_status plan_slabs(reader *r, xc_error *error) {
     const size_t row_bytes = 4 * r->length * r->cell.size;
     const hid_t properties = H5Dget_create_plist(r->dataset);
@@ -177,8 +190,12 @@ static bool fold_box(const reader *r, const box *b) {
 /* The box of a block with `channels` × `positions` values a sequence, laid out as the file is. */
 static box make_box(const reader *r, const void *values, size_t channels, size_t positions) {
     const bool channels_last = r->channel_axis > r->position_axis;
-    return (box){.values = values, .row_stride = channels * positions, .channels = channels, .positions = positions,
-                 .channel_stride = channels_last ? 1 : positions, .position_stride = channels_last ? channels : 1};
+    return (box){.values = values,
+                 .row_stride = channels * positions,
+                 .channels = channels,
+                 .positions = positions,
+                 .channel_stride = channels_last ? 1 : positions,
+                 .position_stride = channels_last ? channels : 1};
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -209,7 +226,8 @@ static xc_status fold_chunks(reader *r, size_t first, size_t rows, bool *fault, 
 /* Sequences first .. first + rows as HDF5 delivers them, of `type`, into values (rows, 4 * length). */
 static xc_status read_rows(const reader *r, hid_t type, size_t first, size_t rows, void *values, xc_error *error) {
     char reason[256];
-    const hsize_t start[4] = {first, 0, 0, 0}, count[4] = {rows, r->shape[1], r->shape[2], r->rank == 4 ? r->shape[3] : 1};
+    const hsize_t start[4] = {first, 0, 0, 0},
+                  count[4] = {rows, r->shape[1], r->shape[2], r->rank == 4 ? r->shape[3] : 1};
     const hsize_t cells = rows * 4 * r->length;
     const hid_t file_space = H5Dget_space(r->dataset), memory_space = H5Screate_simple(1, &cells, NULL);
     H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -249,11 +267,12 @@ static xc_status name_fault_in(const reader *r, const double *values, size_t fir
         for (size_t l = 0; l < r->length; l++) {
             const double *column = values + row * b.row_stride + l * b.position_stride;
             if (good_column(column, stride)) continue;
-            return xc_fail(error, XC_INPUT,
-                           "%s: %s: sequence %zu, position %zu is not one-hot (%g %g %g %g); every column must be one-hot or "
-                           "all zero (both are counted from 0)",
-                           r->h5->path, r->header->x_name, first + row, l, column[0], column[stride], column[2 * stride],
-                           column[3 * stride]);
+            return xc_fail(
+                error, XC_INPUT,
+                "%s: %s: sequence %zu, position %zu is not one-hot (%g %g %g %g); every column must be one-hot or "
+                "all zero (both are counted from 0)",
+                r->h5->path, r->header->x_name, first + row, l, column[0], column[stride], column[2 * stride],
+                column[3 * stride]);
         }
     }
     return XC_OK;

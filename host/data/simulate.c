@@ -10,8 +10,8 @@
 
 #include "simulate.h"
 
-/* Substreams of XC_STREAM_SIMULATE. Part of the reproducibility contract: never renumber, only append. Those of a sequence
- * begin at word number << 32. */
+/* Substreams of XC_STREAM_SIMULATE. Part of the reproducibility contract: never renumber, only append. Those of a
+ * sequence begin at word number << 32. */
 enum {
     SUBSTREAM_ORDER = 0,  /* the order of the sequences before the split */
     SUBSTREAM_OTHERS = 1, /* which other motifs task grammar's negatives draw from */
@@ -36,13 +36,14 @@ static void add_strands(xc_simulator *s, const xc_motif *motif, int32_t class) {
 
 static xc_status add_named(xc_simulator *s, const xc_motif_list *motifs, const char *const *names, int count,
                            xc_error *error) {
-    for (int class = 0; class < count; class++) {
+    for (int class = 0; class < count; class ++) {
         const xc_motif *motif = xc_motif_find(motifs, names[class]);
         if (!motif)
-            return xc_fail(error, XC_INPUT,
-                           "none of the %zu motifs given is named %s, which this task implants; give a motif file that has it "
-                           "(for task motifs configs/motifs/task1.meme)",
-                           motifs->count, names[class]);
+            return xc_fail(
+                error, XC_INPUT,
+                "none of the %zu motifs given is named %s, which this task implants; give a motif file that has it "
+                "(for task motifs configs/motifs/task1.meme)",
+                motifs->count, names[class]);
         add_strands(s, motif, class);
     }
     return XC_OK;
@@ -67,13 +68,16 @@ static xc_status add_others(xc_simulator *s, const xc_motif_list *motifs, xc_err
     uint32_t count = 0;
     XC_TRY(xc_allocate(&others, motifs->count, sizeof *others, "motifs", error));
     for (size_t i = 0; i < motifs->count; i++)
-        if (!is_core(*motifs->motif[i].name ? motifs->motif[i].name : motifs->motif[i].id)) others[count++] = &motifs->motif[i];
+        if (!is_core(*motifs->motif[i].name ? motifs->motif[i].name : motifs->motif[i].id))
+            others[count++] = &motifs->motif[i];
     if (count < OTHERS)
-        status = xc_fail(error, XC_INPUT,
-                         "task grammar needs %d motifs besides its own five, but %u were given; give a file of many, such as "
-                         "JASPAR's vertebrate motifs",
-                         OTHERS, count);
-    xc_random_sequence random = {.seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_OTHERS};
+        status = xc_fail(
+            error, XC_INPUT,
+            "task grammar needs %d motifs besides its own five, but %u were given; give a file of many, such as "
+            "JASPAR's vertebrate motifs",
+            OTHERS, count);
+    xc_random_sequence random = {
+        .seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_OTHERS};
     for (uint32_t i = 0; i < OTHERS && status == XC_OK; i++) {
         const uint32_t j = i + xc_random_below(&random, count - i);
         const xc_motif *taken = others[j];
@@ -86,7 +90,8 @@ fail:
 }
 
 static void shuffle_order(xc_simulator *s) {
-    xc_random_sequence random = {.seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_ORDER};
+    xc_random_sequence random = {
+        .seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_ORDER};
     const uint32_t count = s->simulation->sequences;
     for (uint32_t i = 0; i < count; i++) s->order[i] = i;
     for (uint32_t i = count; i > 1; i--) {
@@ -169,7 +174,9 @@ static bool draw_gaps(uint32_t rest, xc_random_sequence *random, plan *p) {
 static bool draw_plan(const xc_simulator *s, uint32_t number, plan *p) {
     const bool core = number < s->simulation->sequences / 2; /* the first half are task grammar's positives */
     const uint32_t pool = s->core_implants && core ? s->core_implants : s->implants, length = s->simulation->length;
-    xc_random_sequence random = {.seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_PLAN,
+    xc_random_sequence random = {.seed = s->simulation->seed,
+                                 .stream = XC_STREAM_SIMULATE,
+                                 .substream = SUBSTREAM_PLAN,
                                  .next = (uint64_t)number << 32};
     for (int redraw = 0; redraw < REDRAWS; redraw++) {
         draw_implants(s, pool, &random, p);
@@ -201,7 +208,9 @@ static void write_model(const plan *p, uint32_t length, float *model) {
  * then, never an impossible one. */
 static void draw_bases(const xc_simulator *s, uint32_t number, const float *model, int8_t *x) {
     const size_t length = s->simulation->length;
-    xc_random_sequence random = {.seed = s->simulation->seed, .stream = XC_STREAM_SIMULATE, .substream = SUBSTREAM_BASES,
+    xc_random_sequence random = {.seed = s->simulation->seed,
+                                 .stream = XC_STREAM_SIMULATE,
+                                 .substream = SUBSTREAM_BASES,
                                  .next = (uint64_t)number << 32};
     for (size_t l = 0; l < length; l++) {
         const double u = xc_uniform(xc_random_next(&random));
@@ -222,13 +231,14 @@ xc_status xc_simulator_draw(const xc_simulator *s, uint32_t number, float *model
     const uint32_t length = s->simulation->length;
     plan p;
     if (!draw_plan(s, number, &p))
-        return xc_fail(error, XC_USAGE, "sequences of %u bases are too short for this task's motifs; give a larger length",
-                       length);
+        return xc_fail(error, XC_USAGE,
+                       "sequences of %u bases are too short for this task's motifs; give a larger length", length);
     memset(x, 0, (size_t)4 * length);
     memset(y, 0, (size_t)s->classes);
     write_model(&p, length, model);
     draw_bases(s, number, model, x);
-    if (s->core_implants) y[0] = number < s->simulation->sequences / 2;
+    if (s->core_implants)
+        y[0] = number < s->simulation->sequences / 2;
     else
         for (uint32_t i = 0; i < p.count; i++) y[p.implant[i].class] = 1;
     return XC_OK;

@@ -16,13 +16,13 @@ typedef struct xc_implant {
 
 typedef struct xc_simulator {
     const xc_simulation *simulation;
-    xc_implant *implant;     /* what can be drawn; task grammar: first what positives draw from */
-    uint32_t implants;       /* for negatives (and all of task motifs) */
-    uint32_t core_implants;  /* for positives of task grammar */
-    uint32_t fewest;         /* implants in a sequence */
+    xc_implant *implant;    /* what can be drawn; task grammar: first what positives draw from */
+    uint32_t implants;      /* for negatives (and all of task motifs) */
+    uint32_t core_implants; /* for positives of task grammar */
+    uint32_t fewest;        /* implants in a sequence */
     int32_t classes;
     const char *const *class_names; /* (classes) */
-    uint32_t *order;         /* (sequences) a permutation: row of the file to number of the sequence */
+    uint32_t *order;                /* (sequences) a permutation: row of the file to number of the sequence */
 } xc_simulator;
 
 /* Chooses the motifs of the task and the order of the sequences. Free with xc_simulator_free, also on failure. */

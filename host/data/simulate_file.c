@@ -1,12 +1,9 @@
 /* simulate_file.c: writes a simulated task as the paper's HDF5 layout: X_* int8 (n,4,L), Y_* int8 (n,classes), model_*
  * float32 (n,4,L), and the classes' names as target_labels. No times are stored: the same seed gives the same bytes.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "h5.h"
 #include "simulate.h"
@@ -119,34 +116,45 @@ fail:
     return status;
 }
 
-static xc_status create_file(writer *w, const char *path, xc_error *error) {
-    char reason[256];
-    const int descriptor = open(path, O_WRONLY | O_CREAT, 0666); /* for the system's reason, which HDF5 buries */
-    if (descriptor < 0) return xc_fail(error, XC_IO, "cannot write: %s", strerror(errno));
-    close(descriptor);
-    const hid_t properties = H5Pcreate(H5P_FILE_CREATE);
+/* The file is made in memory and written as bytes: HDF5 does not survive a disk that fills up under an open file. */
+static xc_status create_file(writer *w, xc_error *error) {
+    enum { INCREMENT = 1 << 22 };
+    const hid_t properties = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_obj_track_times(properties, false);
-    w->file = H5Fcreate(path, H5F_ACC_TRUNC, properties, H5P_DEFAULT);
-    const bool good = w->file >= 0;
-    if (!good) xc_fail(error, XC_IO, "cannot be created: HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
+    H5Pset_fapl_core(access, INCREMENT, false);
+    w->file = H5Fcreate("simulation", H5F_ACC_TRUNC, properties, access);
+    H5Pclose(access);
     H5Pclose(properties);
-    return good ? XC_OK : XC_IO;
+    return w->file >= 0 ? XC_OK : xc_fail(error, XC_IO, "HDF5 cannot make a file in memory");
 }
 
-static xc_status fill_file(const xc_simulator *s, const char *path, xc_error *error) {
-    char reason[256];
+/* The finished file's bytes to `stream`; a write that fails is found by xc_file_commit. */
+static xc_status write_image(const writer *w, FILE *stream, xc_error *error) {
+    void *image = NULL;
+    xc_status status = XC_OK;
+    const ssize_t size = H5Fflush(w->file, H5F_SCOPE_GLOBAL) >= 0 ? H5Fget_file_image(w->file, NULL, 0) : -1;
+    if (size > 0) XC_TRY(xc_allocate(&image, (size_t)size, 1, "the file", error));
+    if (size > 0 && H5Fget_file_image(w->file, image, (size_t)size) == size)
+        fwrite(image, 1, (size_t)size, stream);
+    else
+        status = xc_fail(error, XC_MEMORY, "HDF5 cannot finish the file in memory");
+fail:
+    free(image);
+    return status;
+}
+
+static xc_status fill_file(const xc_simulator *s, FILE *stream, xc_error *error) {
     const size_t cells = (size_t)CHUNK_ROWS * 4 * s->simulation->length;
     writer w = {.file = H5I_INVALID_HID, .simulator = s};
     xc_status status;
     XC_TRY(xc_allocate(&w.x, cells, sizeof *w.x, "sequences", error));
     XC_TRY(xc_allocate(&w.model, cells, sizeof *w.model, "probabilities", error));
     XC_TRY(xc_allocate(&w.y, CHUNK_ROWS * (size_t)s->classes, sizeof *w.y, "labels", error));
-    XC_TRY(create_file(&w, path, error));
+    XC_TRY(create_file(&w, error));
     XC_TRY(write_file(&w, error));
+    XC_TRY(write_image(&w, stream, error));
 fail:
-    /* Closing flushes: a full disk may show only here. */
-    if (w.file >= 0 && H5Fclose(w.file) < 0 && status == XC_OK)
-        status = xc_fail(error, XC_IO, "cannot write: HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
+    if (w.file >= 0) H5Fclose(w.file);
     free(w.x);
     free(w.model);
     free(w.y);
@@ -167,10 +175,9 @@ xc_status xc_simulate(const xc_simulation *simulation, const xc_motif_list *moti
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     xc_status status;
     XC_TRY(xc_simulator_open(&simulator, simulation, motifs, error));
-    XC_TRY(xc_file_create(&file, path, false, error));
-    status = fill_file(&simulator, file.temporary, error);
-    if (status == XC_IO) xc_fail_in(error, "%s", path);
-    if (status == XC_OK) status = xc_file_commit(&file, error);
+    XC_TRY(xc_file_create(&file, path, true, error));
+    XC_TRY(fill_file(&simulator, file.stream, error));
+    XC_TRY(xc_file_commit(&file, error));
 fail:
     xc_file_discard(&file);
     xc_simulator_free(&simulator);

@@ -42,7 +42,8 @@ void xc_table_print(const xc_table *table, FILE *stream) {
         int used = snprintf(line, sizeof line, "%-*s", label_width, table->label[row]);
         for (int column = 0; column < XC_SPLIT_COUNT; column++)
             if (table->shown[column])
-                used += snprintf(line + used, sizeof line - (size_t)used, "   %-*s", width[column], table->cell[row][column]);
+                used += snprintf(line + used, sizeof line - (size_t)used, "   %-*s", width[column],
+                                 table->cell[row][column]);
         while (used > 0 && line[used - 1] == ' ') used--;
         fprintf(stream, "%.*s\n", used, line);
     }

@@ -10,7 +10,7 @@
 #include "expconv/model.h"
 
 #define ALIGN_FLOATS 16u
-#define LIMIT 1048576u /* filters, units, widths, pools; far beyond what makes sense, small enough for 32-bit products */
+#define LIMIT 1048576u /* of filters, units, widths and pools: far beyond sense, small enough for sums in 32 bits */
 #define NORM_MOMENTUM 0.99f
 #define NORM_EPSILON 1e-3f
 
@@ -20,8 +20,8 @@ typedef struct builder {
     const xc_block_config *entry; /* being built; NULL: the output layer */
     uint32_t number;              /* of the entry, from 1 */
     int64_t length, channels;
-    int32_t input;                /* layer whose y comes next; -1: the sequence */
-    xc_init first_init;           /* of the first kernel */
+    int32_t input;      /* layer whose y comes next; -1: the sequence */
+    xc_init first_init; /* of the first kernel */
     xc_error *error;
 } builder;
 
@@ -142,8 +142,10 @@ static xc_status set_dropout_and_pool(const builder *b, xc_block *block) {
     } else {
         block->out_length = length / block->pool;
         if (block->out_length < 1)
-            return refuse(b, "ends in a valid pool of %u, which needs at least %u positions but gets %d; use longer "
-                             "sequences or smaller pools", entry->pool, entry->pool, length);
+            return refuse(b,
+                          "ends in a valid pool of %u, which needs at least %u positions but gets %d; use longer "
+                          "sequences or smaller pools",
+                          entry->pool, entry->pool, length);
     }
     return XC_OK;
 }
@@ -272,12 +274,16 @@ static xc_status check_input(const xc_model_config *config, const xc_model *mode
     if (model->classes < 1)
         return xc_fail(error, XC_INPUT, "model %s needs at least one class; the data has no labels", model->name);
     if (config->length > 0 && (uint32_t)model->length != config->length)
-        return xc_fail(error, XC_INPUT, "model %s is for sequences of %u bases but the data has %d; use a model of that "
-                       "length or write the blocks out without a length", model->name, config->length, model->length);
+        return xc_fail(error, XC_INPUT,
+                       "model %s is for sequences of %u bases but the data has %d; use a model of that "
+                       "length or write the blocks out without a length",
+                       model->name, config->length, model->length);
     const xc_block_config *first = &config->blocks[0];
     if (first->conv > 0 && model->length < (int64_t)first->width)
-        return xc_fail(error, XC_INPUT, "model %s: sequences of %d bases are shorter than the first kernel's width of "
-                       "%u; use longer sequences", model->name, model->length, first->width);
+        return xc_fail(error, XC_INPUT,
+                       "model %s: sequences of %d bases are shorter than the first kernel's width of "
+                       "%u; use longer sequences",
+                       model->name, model->length, first->width);
     return XC_OK;
 }
 

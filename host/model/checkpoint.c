@@ -40,8 +40,11 @@ static xc_status read_extra(const xc_image *h5, void **extra, size_t *extra_size
     uint64_t size;
     XC_TRY(xc_image_get_number(h5, "extra_size", &size, error));
     if (*extra_size != 0 && size != *extra_size)
-        return xc_fail(error, XC_INPUT, "%s: holds %" PRIu64 " bytes of training state but %zu are wanted; it is of "
-                       "another version of expconv: remove it to start the trial again", h5->path, size, *extra_size);
+        return xc_fail(error, XC_INPUT,
+                       "%s: holds %" PRIu64
+                       " bytes of training state but %zu are wanted; it is of "
+                       "another version of expconv: remove it to start the trial again",
+                       h5->path, size, *extra_size);
     const hsize_t length = size;
     XC_TRY(xc_allocate(extra, (size_t)size, 1, h5->path, error));
     if (size > 0) XC_TRY(xc_image_get(h5, "extra", H5T_NATIVE_UINT8, 1, &length, *extra, error));

@@ -89,7 +89,7 @@ static hid_t stored_type(hid_t type) {
 }
 
 xc_status xc_image_put(xc_image *h5, const char *name, hid_t type, int rank, const hsize_t *shape, const void *values,
-                    xc_error *error) {
+                       xc_error *error) {
     const hid_t space = H5Screate_simple(rank, shape, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
     if (space >= 0 && how >= 0 && H5Pset_obj_track_times(how, false) >= 0)
@@ -133,8 +133,10 @@ xc_status xc_image_open(xc_image *h5, const char *path, xc_error *error) {
     if (H5Fis_hdf5(path) <= 0) return xc_fail(error, XC_INPUT, "%s: is not an HDF5 file", path);
     h5->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (h5->file < 0)
-        return xc_fail(error, XC_INPUT, "%s: HDF5 cannot open it; it is truncated or damaged, take it from where it "
-                       "was made", path);
+        return xc_fail(error, XC_INPUT,
+                       "%s: HDF5 cannot open it; it is truncated or damaged, take it from where it "
+                       "was made",
+                       path);
     return XC_OK;
 }
 
@@ -172,7 +174,7 @@ static bool same_shape(int rank, const hsize_t *a, int other_rank, const hsize_t
 }
 
 xc_status xc_image_get(const xc_image *h5, const char *name, hid_t type, int rank, const hsize_t *shape, void *values,
-                    xc_error *error) {
+                       xc_error *error) {
     int found_rank = 0;
     hsize_t found[MAX_RANK];
     char want[SHAPE_TEXT], have[SHAPE_TEXT];
@@ -215,8 +217,8 @@ xc_status xc_image_get_number(const xc_image *h5, const char *attribute, uint64_
     const hid_t id = H5Aopen(h5->file, attribute, H5P_DEFAULT);
     if (id < 0) return no_attribute(h5, attribute, error);
     const hid_t space = H5Aget_space(id);
-    const bool good = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
-                      H5Aread(id, H5T_NATIVE_UINT64, number) >= 0;
+    const bool good =
+        space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(id, H5T_NATIVE_UINT64, number) >= 0;
     if (space >= 0) H5Sclose(space);
     H5Aclose(id);
     return good ? XC_OK : no_attribute(h5, attribute, error);

@@ -1,7 +1,7 @@
 /* h5_image.h: small HDF5 files built in memory and read from disk, for weights and checkpoints. Internal to host/model.
  *
- * An image is built with HDF5's core driver and written by us, so that a full disk is an ordinary failed write and never
- * leaves HDF5 holding a file that it cannot close. HDF5 is not thread safe: every call of this room runs between
+ * An image is built with HDF5's core driver and written by us, so that a full disk is an ordinary failed write and
+ * never leaves HDF5 holding a file that it cannot close. HDF5 is not thread safe: every call of this room runs between
  * xc_image_begin and xc_image_end, which also silence its error stack.
  */
 #ifndef EXPCONV_H5_IMAGE_H
@@ -38,13 +38,13 @@ void xc_image_close(xc_image *h5);
 xc_status xc_image_put_group(xc_image *h5, const char *name, xc_error *error);
 /* A contiguous dataset of the memory type `type`, stored little-endian. */
 xc_status xc_image_put(xc_image *h5, const char *name, hid_t type, int rank, const hsize_t *shape, const void *values,
-                    xc_error *error);
+                       xc_error *error);
 xc_status xc_image_put_text(xc_image *h5, const char *attribute, const char *text, xc_error *error);
 xc_status xc_image_put_number(xc_image *h5, const char *attribute, uint64_t number, xc_error *error);
 
 /* Reads a dataset of exactly this shape; otherwise fails with its name, its shape and the shape that is wanted. */
 xc_status xc_image_get(const xc_image *h5, const char *name, hid_t type, int rank, const hsize_t *shape, void *values,
-                    xc_error *error);
+                       xc_error *error);
 /* Attributes of the root; a text longer than `size` is cut. */
 xc_status xc_image_get_text(const xc_image *h5, const char *attribute, char *text, size_t size, xc_error *error);
 xc_status xc_image_get_number(const xc_image *h5, const char *attribute, uint64_t *number, xc_error *error);

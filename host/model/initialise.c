@@ -1,8 +1,8 @@
 /* initialise.c: initial weights as a function of (seed, tensor, element), by Keras' definitions.
  *
- * Element e of tensor i is drawn from xc_random(seed, XC_STREAM_WEIGHTS, i, index): uniform initialisers take word e mod
- * 4 of index e / 4; normal ones take words 0 and 1 of index 64 e + a through Box and Muller, where a = 0, 1, 2, ... is
- * the attempt that first lies within two deviations (a plain normal keeps attempt 0). No trial's weights therefore
+ * Element e of tensor i is drawn from xc_random(seed, XC_STREAM_WEIGHTS, i, index): uniform initialisers take word e
+ * mod 4 of index e / 4; normal ones take words 0 and 1 of index 64 e + a through Box and Muller, where a = 0, 1, 2, ...
+ * is the attempt that first lies within two deviations (a plain normal keeps attempt 0). No trial's weights therefore
  * depend on anything but its seed and its model's shape.
  *
  * Source: keras.initializers.VarianceScaling; Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998.
@@ -28,13 +28,17 @@ static double variance(const xc_tensor *tensor, double stddev) {
     double in, out;
     fans(tensor, &in, &out);
     switch (tensor->init) {
-    case XC_INIT_GLOROT_UNIFORM:
-    case XC_INIT_GLOROT_NORMAL: return 2 / (in + out);
-    case XC_INIT_HE_UNIFORM:
-    case XC_INIT_HE_NORMAL: return 2 / in;
-    case XC_INIT_LECUN_UNIFORM:
-    case XC_INIT_LECUN_NORMAL: return 1 / in;
-    default: return stddev * stddev;
+        case XC_INIT_GLOROT_UNIFORM:
+        case XC_INIT_GLOROT_NORMAL:
+            return 2 / (in + out);
+        case XC_INIT_HE_UNIFORM:
+        case XC_INIT_HE_NORMAL:
+            return 2 / in;
+        case XC_INIT_LECUN_UNIFORM:
+        case XC_INIT_LECUN_NORMAL:
+            return 1 / in;
+        default:
+            return stddev * stddev;
     }
 }
 
@@ -64,11 +68,16 @@ static void fill_normal(uint64_t seed, uint32_t tensor, double deviation, bool t
 static void fill_kernel(const xc_tensor *tensor, uint32_t number, double stddev, uint64_t seed, float *values) {
     const double deviation = sqrt(variance(tensor, stddev));
     switch (tensor->init) {
-    case XC_INIT_GLOROT_UNIFORM:
-    case XC_INIT_HE_UNIFORM:
-    case XC_INIT_LECUN_UNIFORM: fill_uniform(seed, number, sqrt(3.0) * deviation, values, tensor->count); break;
-    case XC_INIT_NORMAL: fill_normal(seed, number, deviation, false, values, tensor->count); break;
-    default: fill_normal(seed, number, deviation / TRUNCATED_DEVIATION, true, values, tensor->count);
+        case XC_INIT_GLOROT_UNIFORM:
+        case XC_INIT_HE_UNIFORM:
+        case XC_INIT_LECUN_UNIFORM:
+            fill_uniform(seed, number, sqrt(3.0) * deviation, values, tensor->count);
+            break;
+        case XC_INIT_NORMAL:
+            fill_normal(seed, number, deviation, false, values, tensor->count);
+            break;
+        default:
+            fill_normal(seed, number, deviation / TRUNCATED_DEVIATION, true, values, tensor->count);
     }
 }
 
@@ -77,8 +86,7 @@ void xc_model_initialise(const xc_model *model, uint64_t seed, float *parameters
     memset(running, 0, model->running_count * sizeof *running);
     for (int32_t i = 0; i < model->tensor_count; i++) {
         const xc_tensor *tensor = &model->tensor[i];
-        if (tensor->is_kernel)
-            fill_kernel(tensor, (uint32_t)i, model->stddev, seed, parameters + tensor->offset);
+        if (tensor->is_kernel) fill_kernel(tensor, (uint32_t)i, model->stddev, seed, parameters + tensor->offset);
     }
     for (int32_t i = 0; i < model->layer_count; i++) {
         const xc_block *block = &model->layer[i].block;

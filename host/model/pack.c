@@ -25,20 +25,21 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
     pack->capacity = pack->trials = trials;
     pack->batch = batch;
     pack->training = training;
-    XC_TRY(xc_allocate(&pack->activation, (size_t)model->layer_count * t, sizeof *pack->activation, "activations",
-                       error));
+    XC_TRY(
+        xc_allocate(&pack->activation, (size_t)model->layer_count * t, sizeof *pack->activation, "activations", error));
     XC_TRY(xc_allocate(&pack->seed, t, sizeof *pack->seed, "seeds", error));
     XC_TRY(xc_allocate(&pack->step, t, sizeof *pack->step, "step counts", error));
     XC_TRY(xc_allocate(&pack->clipped, t, sizeof *pack->clipped, "clip counts", error));
     XC_TRY(xc_allocate(&pack->total, t, sizeof *pack->total, "clip counts", error));
-    XC_TRY(xc_allocate(&pack->class_weights, (size_t)model->classes, sizeof *pack->class_weights, "class weights",
-                       error));
+    XC_TRY(
+        xc_allocate(&pack->class_weights, (size_t)model->classes, sizeof *pack->class_weights, "class weights", error));
     xc_plan_make(model, backend, trials, batch, training, &pack->plan);
     pack->memory = backend->allocate(backend, pack->plan.bytes);
     if (pack->memory == NULL) {
-        status = xc_fail(error, XC_MEMORY, "model %s: no memory for %d trials at batch %d on %s (%.0f MB); use a smaller "
-                         "batch or fewer trials at a time", model->name, trials, batch, backend->name,
-                         (double)pack->plan.bytes / 1e6);
+        status = xc_fail(error, XC_MEMORY,
+                         "model %s: no memory for %d trials at batch %d on %s (%.0f MB); use a smaller "
+                         "batch or fewer trials at a time",
+                         model->name, trials, batch, backend->name, (double)pack->plan.bytes / 1e6);
         goto fail;
     }
     *out = pack;

@@ -40,19 +40,27 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
 
 static xc_block_op forward_op(const xc_backend *backend, xc_block_kind kind) {
     switch (kind) {
-    case XC_BLOCK_MOTIF: return backend->motif_block_forward;
-    case XC_BLOCK_CONV: return backend->conv_block_forward;
-    case XC_BLOCK_DENSE: return backend->dense_block_forward;
-    default: return backend->add_block_forward;
+        case XC_BLOCK_MOTIF:
+            return backend->motif_block_forward;
+        case XC_BLOCK_CONV:
+            return backend->conv_block_forward;
+        case XC_BLOCK_DENSE:
+            return backend->dense_block_forward;
+        default:
+            return backend->add_block_forward;
     }
 }
 
 static xc_block_op backward_op(const xc_backend *backend, xc_block_kind kind) {
     switch (kind) {
-    case XC_BLOCK_MOTIF: return backend->motif_block_backward;
-    case XC_BLOCK_CONV: return backend->conv_block_backward;
-    case XC_BLOCK_DENSE: return backend->dense_block_backward;
-    default: return backend->add_block_backward;
+        case XC_BLOCK_MOTIF:
+            return backend->motif_block_backward;
+        case XC_BLOCK_CONV:
+            return backend->conv_block_backward;
+        case XC_BLOCK_DENSE:
+            return backend->dense_block_backward;
+        default:
+            return backend->add_block_backward;
     }
 }
 
@@ -70,7 +78,10 @@ xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uin
     xc_status status;
     const xc_backend *backend = pack->backend;
     assert(batch > 0 && batch <= pack->batch && (pack->training || !training));
-    assert((int32_t)split->dna.length == pack->model.length);
+    if ((int32_t)split->dna.length != pack->model.length)
+        return xc_fail(error, XC_INPUT,
+                       "model %s is for sequences of %d bases but these have %u; give data of that length",
+                       pack->model.name, pack->model.length, split->dna.length);
     pack->dna = split->dna;
     pack->labels = split->labels;
     pack->last_batch = batch;
@@ -90,9 +101,9 @@ fail:
 
 void xc_pack_logits(const xc_pack *pack, float *logits) {
     assert(pack->last_batch > 0);
-    pack->backend->download(pack->backend, logits, xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]),
-                            (size_t)pack->trials * (size_t)pack->last_batch * (size_t)pack->model.classes *
-                                sizeof *logits);
+    pack->backend->download(
+        pack->backend, logits, xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]),
+        (size_t)pack->trials * (size_t)pack->last_batch * (size_t)pack->model.classes * sizeof *logits);
 }
 
 xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error) {
@@ -126,7 +137,7 @@ fail:
     return status;
 }
 
-/* Whether a layer after `reader`, whose backward has therefore run, has already written the gradient at y of `layer`. */
+/* Whether a layer after `reader`, whose backward has therefore run, has written the gradient at y of `layer`. */
 static bool written_before(const xc_model *model, int32_t layer, int32_t reader) {
     for (int32_t i = reader + 1; i < model->layer_count; i++)
         if (model->layer[i].input == layer || model->layer[i].skip == layer) return true;

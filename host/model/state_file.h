@@ -1,4 +1,5 @@
-/* state_file.h: what weights.h5 and a checkpoint have in common. Internal to host/model; between xc_image_begin and end.
+/* state_file.h: what weights.h5 and a checkpoint have in common. Internal to host/model; between xc_image_begin and
+ * end.
  */
 #ifndef EXPCONV_STATE_FILE_H
 #define EXPCONV_STATE_FILE_H

@@ -35,12 +35,18 @@ xc_status xc_state_check_header(const xc_image *h5, const char *format, const xc
         return xc_fail(error, XC_INPUT, "%s: holds '%s', not '%s'", h5->path, found, format);
     XC_TRY(xc_image_get_number(h5, "version", &version, error));
     if (version != VERSION)
-        return xc_fail(error, XC_INPUT, "%s: has format version %" PRIu64 " but this program reads %u; use the program "
-                       "that wrote it", h5->path, version, VERSION);
+        return xc_fail(error, XC_INPUT,
+                       "%s: has format version %" PRIu64
+                       " but this program reads %u; use the program "
+                       "that wrote it",
+                       h5->path, version, VERSION);
     XC_TRY(xc_image_get_number(h5, "length", &length, error));
     if (length != (uint64_t)model->length)
-        return xc_fail(error, XC_INPUT, "%s: is of a model for sequences of %" PRIu64 " bases but %s here is for %d; give "
-                       "the file of this model", h5->path, length, model->name, model->length);
+        return xc_fail(error, XC_INPUT,
+                       "%s: is of a model for sequences of %" PRIu64
+                       " bases but %s here is for %d; give "
+                       "the file of this model",
+                       h5->path, length, model->name, model->length);
 fail:
     return status;
 }
@@ -65,7 +71,7 @@ xc_status xc_state_put_tensors(xc_image *h5, const char *group, const xc_model *
         const xc_tensor *tensor = &model->tensor[i];
         tensor_shape(tensor, shape);
         XC_TRY(xc_image_put(h5, in_group(group, tensor->name, path), H5T_NATIVE_FLOAT, tensor->rank, shape,
-                         values + tensor->offset, error));
+                            values + tensor->offset, error));
     }
 fail:
     return status;
@@ -81,7 +87,7 @@ xc_status xc_state_get_tensors(const xc_image *h5, const char *group, const xc_m
         const xc_tensor *tensor = &model->tensor[i];
         tensor_shape(tensor, shape);
         XC_TRY(xc_image_get(h5, in_group(group, tensor->name, path), H5T_NATIVE_FLOAT, tensor->rank, shape,
-                         values + tensor->offset, error));
+                            values + tensor->offset, error));
     }
 fail:
     return status;

@@ -29,7 +29,8 @@ static xc_status read_counts(const xc_lines *lines, char *row, double *counts, u
         char *end;
         const double value = strtod(row, &end);
         if (end == row) return xc_lines_fail(lines, error, "\"%.20s\" is not a count", row);
-        if (!(value >= 0 && isfinite(value))) return xc_lines_fail(lines, error, "count %g is negative or not a number", value);
+        if (!(value >= 0 && isfinite(value)))
+            return xc_lines_fail(lines, error, "count %g is negative or not a number", value);
         if (count == XC_MOTIF_WIDEST) return xc_lines_fail(lines, error, "more than %u positions", XC_MOTIF_WIDEST);
         counts[count++] = value;
         row = end;
@@ -64,7 +65,8 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, double *counts, x
             return xc_lines_fail(lines, error, "motif %s ends after %d of 4 rows", motif->id, place);
         char *row = lines->line;
         const int base = row_base(&row, place);
-        if (base < 0) return xc_lines_fail(lines, error, "a row must begin with A, C, G, T or a number, not \"%.20s\"", row);
+        if (base < 0)
+            return xc_lines_fail(lines, error, "a row must begin with A, C, G, T or a number, not \"%.20s\"", row);
         if (seen & (1u << base)) return xc_lines_fail(lines, error, "a second row %c", "ACGT"[base]);
         seen |= 1u << base;
         const xc_status status = read_counts(lines, row, counts + (size_t)base * XC_MOTIF_WIDEST, &motif->width, error);

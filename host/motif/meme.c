@@ -1,5 +1,6 @@
-/* meme.c: parses MEME motif files, version 4 and later, minimal or as MEME and DREME write them. Reads the alphabet, the
- * MOTIF lines and the letter-probability matrices; everything else in such files is passed over, as the MEME suite does.
+/* meme.c: parses MEME motif files, version 4 and later, minimal or as MEME and DREME write them. Reads the alphabet,
+ * the MOTIF lines and the letter-probability matrices; everything else in such files is passed over, as the MEME suite
+ * does.
  *
  * Source: "MEME motif format" in the MEME suite's manual.
  */
@@ -27,8 +28,8 @@ static xc_status check_alphabet(const xc_lines *lines, xc_error *error) {
     const char *letters = lines->line + strlen("ALPHABET");
     letters += strspn(letters, "= \t");
     const size_t count = strcspn(letters, " \t");
-    const bool dna = (count == 4 && strncasecmp(letters, "ACGT", 4) == 0) || starts(letters, "\"DNA\"") ||
-                     starts(letters, "DNA");
+    const bool dna =
+        (count == 4 && strncasecmp(letters, "ACGT", 4) == 0) || starts(letters, "\"DNA\"") || starts(letters, "DNA");
     if (dna) return XC_OK;
     return xc_lines_fail(lines, error, "the alphabet is \"%.40s\"; only DNA (ACGT) can be read", letters);
 }
@@ -60,20 +61,23 @@ static xc_status read_row(const xc_lines *lines, float *row, xc_error *error) {
     for (int base = 0; base < 4; base++) {
         char *end;
         value[base] = strtod(rest, &end);
-        if (end == rest) return xc_lines_fail(lines, error, "four probabilities are needed, found \"%.40s\"", lines->line);
-        if (!(value[base] >= 0)) return xc_lines_fail(lines, error, "probability %g is not between 0 and 1", value[base]);
+        if (end == rest)
+            return xc_lines_fail(lines, error, "four probabilities are needed, found \"%.40s\"", lines->line);
+        if (!(value[base] >= 0))
+            return xc_lines_fail(lines, error, "probability %g is not between 0 and 1", value[base]);
         sum += value[base];
         rest = end;
     }
     rest += strspn(rest, " \t");
     if (*rest) return xc_lines_fail(lines, error, "\"%.40s\" after four probabilities", rest);
-    if (!(fabs(sum - 1) <= ROW_TOLERANCE)) return xc_lines_fail(lines, error, "the probabilities sum to %g, not 1", sum);
+    if (!(fabs(sum - 1) <= ROW_TOLERANCE))
+        return xc_lines_fail(lines, error, "the probabilities sum to %g, not 1", sum);
     for (int base = 0; base < 4; base++) row[base] = (float)(value[base] / sum);
     return XC_OK;
 }
 
-/* The rows after a "letter-probability matrix" line. Without w= the matrix ends where the numbers do; the cursor is then
- * on the line after it (*ahead). */
+/* The rows after a "letter-probability matrix" line. Without w= the matrix ends where the numbers do; the cursor is
+ * then on the line after it (*ahead). */
 static xc_status read_matrix(xc_lines *lines, xc_motif *motif, bool *ahead, xc_error *error) {
     xc_status status = XC_OK;
     const double letters = matrix_value(lines->line, "alength"), width = matrix_value(lines->line, "w");
@@ -82,22 +86,26 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, bool *ahead, xc_e
     if (letters != 4 && !isnan(letters))
         return xc_lines_fail(lines, error, "motif %s has %g letters; only DNA (4) can be read", motif->id, letters);
     if (!isnan(width) && !(width >= 1 && width <= XC_MOTIF_WIDEST && width == floor(width)))
-        return xc_lines_fail(lines, error, "motif %s has width %g; 1 to %u can be read", motif->id, width, XC_MOTIF_WIDEST);
+        return xc_lines_fail(lines, error, "motif %s has width %g; 1 to %u can be read", motif->id, width,
+                             XC_MOTIF_WIDEST);
     const uint32_t wanted = isnan(width) ? XC_MOTIF_WIDEST : (uint32_t)width;
     motif->sites = sites > 0 && isfinite(sites) ? sites : 0;
     XC_TRY(xc_allocate(&motif->ppm, (size_t)wanted * 4, sizeof *motif->ppm, "a motif", error));
-    while (motif->width < wanted) {
+    for (;;) {
+        if (motif->width == wanted && !isnan(width)) break;
         if (!xc_lines_next_filled(lines)) break;
         if (!strchr("0123456789.+-", *lines->line) && !starts(lines->line, "nan")) {
             *ahead = true;
             break;
         }
+        if (motif->width == wanted)
+            return xc_lines_fail(lines, error, "motif %s has a width above %u", motif->id, XC_MOTIF_WIDEST);
         XC_TRY(read_row(lines, motif->ppm + (size_t)4 * motif->width, error));
         motif->width++;
     }
     if (motif->width == 0 || (!isnan(width) && motif->width < wanted))
-        return xc_lines_fail(lines, error, "the matrix of motif %s ends after %u of %.0f positions", motif->id, motif->width,
-                             isnan(width) ? 1 : width);
+        return xc_lines_fail(lines, error, "the matrix of motif %s ends after %u of %.0f positions", motif->id,
+                             motif->width, isnan(width) ? 1 : width);
     float *fitting = realloc(motif->ppm, (size_t)motif->width * 4 * sizeof *fitting);
     if (fitting) motif->ppm = fitting;
 fail:

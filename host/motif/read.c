@@ -1,5 +1,5 @@
-/* read.c: opens a motif file, tells MEME from JASPAR by its content, and looks motifs up by name. The formats themselves
- * are in meme.c and jaspar.c.
+/* read.c: opens a motif file, tells MEME from JASPAR by its content, and looks motifs up by name. The formats
+ * themselves are in meme.c and jaspar.c.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -17,8 +17,10 @@ bool xc_lines_next(xc_lines *lines) {
     char *line = lines->next;
     char *end = strchr(line, '\n');
     lines->next = end ? end + 1 : line + strlen(line);
-    if (end) *end = 0;
-    else end = lines->next;
+    if (end)
+        *end = 0;
+    else
+        end = lines->next;
     if (end > line && end[-1] == '\r') end[-1] = 0;
     while (isblank((unsigned char)*line)) line++;
     lines->line = line;
@@ -100,8 +102,9 @@ xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error
     } else if (is_jaspar(text)) {
         status = xc_jaspar_parse(&lines, motifs, error);
     } else {
-        status = xc_fail(error, XC_INPUT,
-                         "%s: neither a MEME file (a line \"MEME version 4\") nor JASPAR counts (lines \">id name\")", path);
+        status =
+            xc_fail(error, XC_INPUT,
+                    "%s: neither a MEME file (a line \"MEME version 4\") nor JASPAR counts (lines \">id name\")", path);
     }
     if (status == XC_OK && motifs->count == 0) status = xc_fail(error, XC_INPUT, "%s: holds no motif", path);
 fail:

@@ -1,26 +1,11 @@
-/* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it. */
+/* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it.
+ *
+ * Headers come first: what cannot work with this file's shapes is refused in an instant, not after a long read.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "room.h"
-
-/* The models of a grid differ where the zoo name does; activation and initialisation leave the shape as it is. */
-static xc_status check_models(const xc_grid *grid, const xc_dataset *dataset, xc_error *error) {
-    xc_status status = XC_OK;
-    xc_model *model = NULL;
-    const xc_split *train = &dataset->split[XC_TRAIN];
-    XC_TRY(xc_allocate(&model, 1, sizeof *model, "a model", error));
-    const char *checked = NULL;
-    for (size_t i = 0; i < grid->count; i++) {
-        const xc_model_config *config = &grid->trial[i].config->model;
-        if (checked && config->zoo && strcmp(checked, config->zoo) == 0) continue;
-        XC_TRY(xc_model_build(config, (int32_t)train->dna.length, train->classes, model, error));
-        checked = config->zoo;
-    }
-fail:
-    free(model);
-    return status;
-}
 
 static xc_status check_class_weights(const xc_train_config *train, int32_t classes, xc_error *error) {
     if (!train->class_weights || train->class_weights_count == (uint32_t)classes) return XC_OK;
@@ -28,19 +13,53 @@ static xc_status check_class_weights(const xc_train_config *train, int32_t class
                    train->class_weights_count, classes);
 }
 
-xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error) {
+/* The models of a grid differ where the zoo name does; activation and initialisation leave the shape as it is. */
+static xc_status check_models(const xc_grid *grid, const xc_split_header *train, xc_error *error) {
     xc_status status = XC_OK;
-    memset(ground, 0, sizeof *ground);
+    xc_model *model = NULL;
+    const char *checked = NULL;
+    XC_TRY(check_class_weights(&grid->trial[0].config->train, train->classes, error));
+    XC_TRY(xc_allocate(&model, 1, sizeof *model, "a model", error));
+    for (size_t i = 0; i < grid->count; i++) {
+        const xc_model_config *config = &grid->trial[i].config->model;
+        if (checked && strcmp(checked, config->zoo) == 0) continue;
+        status = xc_model_build(config, (int32_t)train->length, train->classes, model, error);
+        /* A model that cannot stand on this data is bad input, not wrong use of the command line. */
+        if (status == XC_USAGE) status = error->status = XC_INPUT;
+        if (status != XC_OK) goto fail;
+        checked = config->zoo;
+    }
+fail:
+    free(model);
+    return status;
+}
+
+static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *error) {
+    xc_status status = XC_OK;
     const xc_config *config = grid->trial[0].config;
     const xc_data_config *data = &config->data;
     const xc_data_names names = {.x = {data->train_x, data->valid_x, data->test_x},
                                  .y = {data->train_y, data->valid_y, data->test_y}};
-    const unsigned wanted = 1u << XC_TRAIN | 1u << XC_VALID | 1u << XC_TEST;
+    unsigned wanted = 1u << XC_TRAIN | 1u << XC_VALID | 1u << XC_TEST;
+    XC_TRY(xc_dataset_read(data->file, &names, 0, data->reverse_complement, dataset, error));
+    const xc_split_header *train = &dataset->header[XC_TRAIN];
+    if (train->present && train->classes > 0) XC_TRY(check_models(grid, train, error));
+    if (!dataset->header[XC_TEST].present) {
+        xc_log(XC_LOG_NOTICE, "%s has no test split; its metrics will be nan", data->file);
+        wanted &= ~(1u << XC_TEST);
+    }
+    xc_dataset_free(dataset);
+    XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, dataset, error));
+    XC_TRY(xc_train_data_check(dataset, config->train.loss, error));
+fail:
+    return status;
+}
+
+xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error) {
+    xc_status status = XC_OK;
+    memset(ground, 0, sizeof *ground);
     XC_TRY(xc_backend_open(device, &ground->backend, error));
-    XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, &ground->dataset, error));
-    XC_TRY(xc_train_data_check(&ground->dataset, config->train.loss, error));
-    XC_TRY(check_class_weights(&config->train, ground->dataset.split[XC_TRAIN].classes, error));
-    XC_TRY(check_models(grid, &ground->dataset, error));
+    XC_TRY(read_data(grid, &ground->dataset, error));
     XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));
 fail:
     return status;

@@ -58,8 +58,7 @@ static xc_status end_diverged(train_loop *loop, int32_t t, xc_error *error) {
 
 /* ---- one step --------------------------------------------------------------------------------------------------- */
 
-/* Marks the trials whose loss of this batch is not finite, with the reason, while the forward pass can still be seen.
- */
+/* Marks the trials whose loss is not finite, with the reason, while the forward pass can still be seen. */
 static void mark_diverged(train_loop *loop) {
     for (int32_t t = 0; t < xc_pack_trials(loop->pack); t++) {
         if (isfinite(loop->loss[t])) continue;

@@ -107,8 +107,7 @@ static int32_t largest_of(const float *row, int32_t classes) {
     return largest;
 }
 
-/* Share of items where prediction and label agree about class c: probability above one half, or (softmax) the argmax.
- */
+/* Share of items where prediction (probability above one half; softmax: the argmax) and label agree about class c. */
 static double class_accuracy(const xc_metrics_input *input, int32_t c, const class_column *column) {
     size_t agree = 0;
     for (size_t i = 0; i < column->items; i++) {
@@ -148,8 +147,7 @@ static bool has_nan(const class_column *column) {
     return false;
 }
 
-/* All metrics of class c. Returns whether the scores are free of NaN; `*one_label` whether the labels are all the same.
- */
+/* All metrics of class c. Returns whether the scores are free of NaN; `*one_label`: the labels are all the same. */
 static bool measure_class(const xc_metrics_input *input, int32_t c, class_column *column, double value[XC_METRIC_COUNT],
                           bool *one_label) {
     for (int m = 0; m < XC_METRIC_COUNT; m++) value[m] = NAN;

@@ -104,8 +104,7 @@ xc_status xc_history_write(const char *folder, const xc_history_row *rows, uint3
 /* Rows to be freed. */
 xc_status xc_history_read(const char *folder, xc_history_row **rows, uint32_t *count, xc_error *error);
 
-/* The number as the history shows it. The callbacks are fed with this, so that the history alone tells what they did.
- */
+/* The number as the history shows it. The callbacks are fed with this, so the history alone tells what they did. */
 double xc_history_rounded(double value);
 
 /* ---- one running trial (runner.c) ------------------------------------------------------------------------------- */

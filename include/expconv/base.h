@@ -21,7 +21,7 @@ extern "C" {
 /* Every kind of failure, once: X(name, word). The word is what a log shows. */
 #define XC_STATUSES(X)                                                                                                 \
     X(XC_OK, "ok")                                                                                                     \
-    X(XC_USAGE, "usage")             /* the command line or config cannot be meant; exit status 2 */                   \
+    X(XC_USAGE, "usage")             /* the command line cannot be meant; exit status 2 */                   \
     X(XC_INPUT, "input")             /* a file's content is not what it must be */                                     \
     X(XC_IO, "io")                   /* the system refused to read or write */                                         \
     X(XC_MEMORY, "memory")           /* an allocation failed */                                                        \

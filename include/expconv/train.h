@@ -14,7 +14,8 @@ extern "C" {
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
 /* Exact, ties handled as scikit-learn does. A value that does not exist (AUROC of a class with one label only) is NaN
- * and left out of the mean. */
+ * and left out of the mean. A NaN among a class' scores makes that class and the means NaN. The softmax's mean loss and
+ * accuracy are of whole rows; a squared error has no accuracy, and ranks only when its labels are 0 or 1. */
 typedef struct xc_metrics {
     int32_t classes;
     int32_t one_label;               /* classes with one label only */
@@ -115,7 +116,8 @@ bool xc_trials_fit(const xc_config *a, const xc_config *b);
 /* Writes folder/config.yaml, or checks that the one there is the same; another config's folder is refused. */
 xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error);
 
-/* Reads the results of a finished trial (metrics.tsv and weights.h5 exist) back; XC_TRIAL_WAITING or RUNNING otherwise. */
+/* Reads the results of a finished trial back: done when metrics.tsv and weights.h5 exist, diverged when diverged.txt does
+ * (its one line is the reason). XC_TRIAL_RUNNING when there is a checkpoint, XC_TRIAL_WAITING otherwise. */
 xc_status xc_trial_read_results(xc_trial *trial, xc_error *error);
 
 /* ---- using a trained trial -------------------------------------------------------------------------------------- */

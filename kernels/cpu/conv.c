@@ -6,6 +6,10 @@
 #include "gemm.h"
 #include "trial.h"
 
+#ifndef OUTER_ROWS
+#define OUTER_ROWS (16384 / (2 * VECTOR_BYTES))
+#endif
+
 static bool needs_zeros(const cpu_trial *b) {
     return b->block->pad_left > 0 || b->conv_length + b->gap - (size_t)b->block->pad_left > b->length;
 }
@@ -46,35 +50,40 @@ void xc_cpu_conv_forward(cpu_trial *b) {
     xc_cpu_norm_end(b);
 }
 
-static void weight_gradient(cpu_trial *b) {
-    const size_t chunk = chunk_of(b), depth = b->width * b->channels;
-    for (size_t n = 0; n < b->batch; n += chunk) {
-        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
-        const size_t samples = is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
-        const cpu_rows left = windows(b, n, count);
-        const cpu_rows right = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
-        xc_cpu_outer(&left, &right, samples, rows, b->dkernel, depth, b->filters);
-    }
+/* Backward wants x and dz of a chunk in the second cache, and the part of dz that a tile reads in the first. */
+static size_t gradient_chunk(const cpu_trial *b) {
+    const size_t fit = OUTER_ROWS / b->conv_length, most = chunk_of(b);
+    if (is_flat(b)) return b->batch;
+    return fit < 1 ? 1 : fit < most ? fit : most;
 }
 
-static void clear_gaps(cpu_trial *b) {
+static void weight_gradient(cpu_trial *b, size_t n, size_t count) {
+    const size_t samples = is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
+    const cpu_rows left = windows(b, n, count);
+    const cpu_rows right = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
+    xc_cpu_outer(&left, &right, samples, rows, b->dkernel, b->width * b->channels, b->filters);
+}
+
+void xc_cpu_input_gradient_begin(cpu_trial *b) {
     for (size_t n = 0; n <= b->batch; n++)
         memset(cpu_z_row(b, n, 0) - b->gap * b->columns, 0, b->gap * b->columns * sizeof(float));
+    xc_cpu_pack_flipped(b->panels, b->kernel, b->width, b->channels, b->filters, b->columns);
 }
 
-void xc_cpu_input_gradient(cpu_trial *b) {
-    const size_t rows = b->conv_length + b->gap, chunk = cpu_chunk(b, rows, b->columns);
-    clear_gaps(b);
-    xc_cpu_pack_flipped(b->panels, b->kernel, b->width, b->channels, b->filters, b->columns);
-    for (size_t n = 0; n < b->batch; n += chunk) {
-        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
-        const cpu_rows in = {b->z + (n * rows + (size_t)b->block->pad_left) * b->columns, rows * b->columns, b->columns};
-        const cpu_rows out = {b->dx + n * b->length * b->channels, b->length * b->channels, b->channels};
-        xc_cpu_gemm(&in, &out, count, b->length, b->panels, b->width * b->columns, b->channels, NULL, b->add_to_dx);
-    }
+void xc_cpu_input_gradient(cpu_trial *b, size_t n, size_t count) {
+    const size_t rows = b->conv_length + b->gap;
+    const cpu_rows in = {b->z + (n * rows + (size_t)b->block->pad_left) * b->columns, rows * b->columns, b->columns};
+    const cpu_rows out = {b->dx + n * b->length * b->channels, b->length * b->channels, b->channels};
+    xc_cpu_gemm(&in, &out, count, b->length, b->panels, b->width * b->columns, b->channels, NULL, b->add_to_dx);
 }
 
 void xc_cpu_conv_backward(cpu_trial *b) {
-    weight_gradient(b);
-    if (b->dx) xc_cpu_input_gradient(b);
+    const size_t chunk = gradient_chunk(b);
+    if (b->dx) xc_cpu_input_gradient_begin(b);
+    for (size_t n = 0; n < b->batch; n += chunk) {
+        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
+        xc_cpu_tail_rows(b, n, count);
+        weight_gradient(b, n, count);
+        if (b->dx) xc_cpu_input_gradient(b, n, count);
+    }
 }

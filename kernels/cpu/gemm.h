@@ -1,7 +1,7 @@
 /* gemm.h: the two matrix kernels that convolutions and dense layers are made of; gemm.c.
  *
- * A packed matrix of `depth` rows is cut into panels of 2 LANES columns, the last of LANES where that is enough; in a
- * panel the rows follow each other. Its floats: depth times columns rounded up to LANES.
+ * A packed matrix of `depth` rows is cut into panels of 2 vectors of columns, the last of 3 or 1 where the number is odd;
+ * in a panel the rows follow each other. Its floats: depth times columns rounded up to LANES.
  */
 #ifndef EXPCONV_CPU_GEMM_H
 #define EXPCONV_CPU_GEMM_H

@@ -61,9 +61,11 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     if (drop_bytes > 0) b->dropped = take(pooled ? scratch : saved, drop_bytes, 1);
 
     b->scale = take_floats(scratch, columns);
-    b->shift = take_floats(scratch, columns);
+    b->offset = take_floats(scratch, columns);
     b->start = take_floats(scratch, columns);
-    b->sums = take(scratch, 4 * columns, sizeof(double));
+    b->slope = take_floats(scratch, columns);
+    b->level = take_floats(scratch, columns);
+    b->sums = take(scratch, 2 * columns, sizeof(double));
     b->strip = take_floats(scratch, 3 * b->strip_rows * columns);
     b->keys = take_floats(scratch, (size_t)block->pool * columns);
     b->panels = take_floats(scratch, panel_floats(b));

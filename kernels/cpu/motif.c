@@ -154,7 +154,13 @@ void xc_cpu_motif_backward(cpu_trial *b) {
     const size_t chunk = cpu_chunk(b, b->conv_length, b->columns);
     encode(b);
     memset(b->panels, 0, motif_groups(b->width) * MOTIF_WORDS * b->columns * sizeof(float));
-    for (size_t n = 0; n < b->batch; n += chunk) walk(b, n, b->batch - n < chunk ? b->batch - n : chunk, false);
+    for (size_t n = 0; n < b->batch; n += chunk) {
+        const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
+        xc_cpu_tail_rows(b, n, count);
+        walk(b, n, count, false);
+    }
     for_each_table(b, false);
-    if (b->dx) xc_cpu_input_gradient(b);
+    if (!b->dx) return;
+    xc_cpu_input_gradient_begin(b);
+    xc_cpu_input_gradient(b, 0, b->batch);
 }

@@ -108,6 +108,6 @@ void xc_cpu_norm_constants(cpu_trial *b) {
     for (size_t f = 0; f < b->columns; f++) {
         const bool real = f < b->filters;
         b->scale[f] = !real ? 0 : b->norm ? b->gamma[f] * b->inverse[f] : 1;
-        b->shift[f] = real && b->norm ? b->beta[f] : 0;
+        b->offset[f] = real && b->norm ? (float)(b->beta[f] - (double)b->mean[f] * b->scale[f]) : 0;
     }
 }

@@ -22,6 +22,7 @@ static void add_forward(cpu_trial *b) {
 }
 
 static void add_backward(cpu_trial *b) {
+    xc_cpu_tail_rows(b, 0, b->batch);
     for (size_t r = 0; r < b->batch * b->conv_length; r++) {
         const float *dz = b->z + r * b->columns; /* (Fs) */
         for (size_t f = 0; f < b->columns; f += LANES) {
@@ -50,8 +51,9 @@ static xc_status backward(const xc_block_args *args, linear_part *linear) {
     for (int32_t t = 0; t < args->trials; t++) {
         cpu_trial b;
         xc_cpu_load(args, (size_t)t, &b);
-        xc_cpu_tail_backward(&b);
+        xc_cpu_tail_begin(&b);
         linear(&b);
+        xc_cpu_tail_end(&b);
     }
     return XC_OK;
 }

@@ -8,14 +8,12 @@
 
 #define NOWHERE 0x7fffffff
 
-INLINE vfloat normalised(const cpu_trial *b, const float *z, size_t f) {
-    return (v_load(z + f) - v_load(b->mean + f)) * v_load(b->scale + f) + v_load(b->shift + f);
-}
-
-/* u of `rows` rows of z into the strip. */
+/* u of `rows` rows of z. */
 static void normalise(const cpu_trial *b, const float *z, size_t rows, float *u) {
-    for (size_t r = 0; r < rows; r++, z += b->columns, u += b->columns)
-        for (size_t f = 0; f < b->columns; f += LANES) v_store(u + f, normalised(b, z, f));
+    for (size_t f = 0; f < b->columns; f += LANES) {
+        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
+        for (size_t e = f; e < rows * b->columns; e += b->columns) v_store(u + e, v_load(z + e) * scale + offset);
+    }
 }
 
 /* Adds the activations of `rows` rows that the clip meets to the trial's count. */
@@ -33,22 +31,44 @@ static void count_clipped(const cpu_trial *b, const float *u, size_t rows) {
     for (int i = 0; i < LANES; i++) *b->clipped += (uint64_t)count[i];
 }
 
-static float keep_factor(const cpu_trial *b) {
-    return 65536.0f / (65536.0f - (float)xc_dropout_threshold(b->block->dropout));
-}
-
 /* ---- no pool ----------------------------------------------------------------------------------------------------- */
 
-/* Strip values to y, through dropout. `element` is the number of the first. */
-static void drop_rows(const cpu_trial *b, const float *values, size_t rows, size_t element) {
-    const vfloat keep = v_set(b->dropped ? keep_factor(b) : 1);
-    for (size_t r = 0; r < rows; r++, values += b->columns)
-        for (size_t f = 0; f < b->columns; f += LANES) {
+/* Rows to y through dropout: of activated values, or of z where the activation is relu, which is done on the way.
+ * `element` is the number of the first. */
+INLINE void drop_rows(const cpu_trial *b, const float *from, size_t rows, size_t element, const bool relu,
+                      const bool drop) {
+    const vfloat keep = v_set(cpu_keep_factor(b));
+    for (size_t f = 0; f < b->columns; f += LANES) {
+        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
+        const size_t left = b->filters - f;
+        for (size_t r = 0; r < rows; r++) {
             const size_t e = element + r * b->filters + f;
-            vfloat value = v_load(values + f);
-            if (b->dropped) value = v_where(cpu_kept(b->dropped, e), value * keep);
-            v_store_part(b->y + e, value, b->filters - f);
+            vfloat value = v_load(from + r * b->columns + f);
+            if (relu) {
+                value = value * scale + offset;
+                value = v_select(value <= 0.0f, v_set(0), value);
+            }
+            if (drop) value = v_where(cpu_kept(b->dropped, e), value * keep);
+            v_store_part(b->y + e, value, left);
         }
+    }
+}
+
+static void forward_strip(cpu_trial *b, const float *z, size_t rows, size_t element) {
+    if (b->activation.kind == XC_RELU) {
+        if (b->dropped)
+            drop_rows(b, z, rows, element, true, true);
+        else
+            drop_rows(b, z, rows, element, true, false);
+        return;
+    }
+    normalise(b, z, rows, b->strip);
+    count_clipped(b, b->strip, rows);
+    xc_cpu_activate(&b->activation, b->strip, rows * b->columns);
+    if (b->dropped)
+        drop_rows(b, b->strip, rows, element, false, true);
+    else
+        drop_rows(b, b->strip, rows, element, false, false);
 }
 
 static void forward_plain(cpu_trial *b) {
@@ -56,10 +76,7 @@ static void forward_plain(cpu_trial *b) {
     for (size_t s = 0; s < spans; s++)
         for (size_t r = 0; r < rows; r += b->strip_rows) {
             const size_t count = rows - r < b->strip_rows ? rows - r : b->strip_rows;
-            normalise(b, cpu_z_row(b, s, r), count, b->strip);
-            count_clipped(b, b->strip, count);
-            xc_cpu_activate(&b->activation, b->strip, count * b->columns);
-            drop_rows(b, b->strip, count, (s * rows + r) * b->filters);
+            forward_strip(b, cpu_z_row(b, s, r), count, (s * rows + r) * b->filters);
         }
 }
 
@@ -94,12 +111,12 @@ typedef struct choice {
 
 INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const bool fused, const bool drop) {
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat mean = v_load(b->mean + f), scale = v_load(b->scale + f), shift = v_load(b->shift + f);
+        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
         vfloat best = v_set(-__builtin_inff()), peak = v_set(0);
         vint at = v_set_int(NOWHERE), gap = v_set_int(NOWHERE), place = v_set_int(w->place);
         for (size_t p = 0; p < w->count; p++, place += 1) {
             const vfloat z = v_load(w->z + p * b->columns + f);
-            const vfloat key = fused ? (z - mean) * scale + shift : v_load(w->keys + p * b->columns + f);
+            const vfloat key = fused ? z * scale + offset : v_load(w->keys + p * b->columns + f);
             vint take = (key > best) | (key != key);
             if (drop) {
                 const vint kept = cpu_kept(b->dropped, w->element + p * b->filters + f);
@@ -121,7 +138,7 @@ INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const 
 static void finish(const cpu_trial *b, const choice *from, size_t output) {
     float *y = b->y + output * b->filters;             /* (F) */
     uint16_t *route = b->route + output * b->columns; /* (Fs) */
-    const vfloat keep = v_set(b->dropped ? keep_factor(b) : 1);
+    const vfloat keep = v_set(cpu_keep_factor(b));
     for (size_t f = 0; f < b->columns; f += LANES) {
         vfloat value = v_load(from->best + f) * keep;
         vint at = *(const vint *)(from->at + f);

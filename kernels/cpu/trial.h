@@ -54,10 +54,12 @@ typedef struct cpu_trial {
     uint8_t *dropped;  /* (N Lc F / 8) bit e: element e is dropped; in scratch when pool > 1; NULL: no dropout */
 
     /* Scratch. */
-    float *scale;      /* (Fs) gamma inverse */
-    float *shift;      /* (Fs) beta */
+    float *scale;      /* (Fs) gamma inverse; u = scale z + offset */
+    float *offset;     /* (Fs) beta - scale mean */
     float *start;      /* (Fs) bias, what sums begin with */
-    double *sums;      /* (4,Fs) */
+    float *slope;      /* (Fs) and level (Fs): dz = scale du - (slope z + level), see tail_backward.c */
+    float *level;
+    double *sums;      /* (2,Fs) */
     float *strip;      /* (3, STRIP floats) */
     size_t strip_rows; /* rows of Fs floats that a strip holds */
     float *keys;       /* (P,Fs) activations of one window where they are not monotone */
@@ -73,6 +75,11 @@ INLINE float *cpu_z_row(const cpu_trial *b, size_t n, size_t l) {
     return b->z + (b->gap + n * (b->conv_length + b->gap) + l) * b->columns;
 }
 
+/* What dropout multiplies kept values by. */
+INLINE float cpu_keep_factor(const cpu_trial *b) {
+    return b->dropped ? 65536.0f / (65536.0f - (float)xc_dropout_threshold(b->block->dropout)) : 1;
+}
+
 /* Sequences whose rows of `row_floats` floats fit the half of a second cache that a chunk may take; at least 1. */
 INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
     const size_t fit = ((size_t)160 << 10) / (rows * row_floats * sizeof(float));
@@ -85,18 +92,21 @@ INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
 void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
 
-/* motif.c, conv.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward finds dz
- * in the place of z. */
+/* motif.c, conv.c, ops.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward calls
+ * xc_cpu_tail_rows for the rows it is about to read. */
 #define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
 #define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
 #define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
 #define xc_cpu_conv_backward XC_ISA_NAME(xc_cpu_conv_backward)
+#define xc_cpu_input_gradient_begin XC_ISA_NAME(xc_cpu_input_gradient_begin)
 #define xc_cpu_input_gradient XC_ISA_NAME(xc_cpu_input_gradient)
 void xc_cpu_motif_forward(cpu_trial *b);
 void xc_cpu_motif_backward(cpu_trial *b);
 void xc_cpu_conv_forward(cpu_trial *b);
 void xc_cpu_conv_backward(cpu_trial *b);
-void xc_cpu_input_gradient(cpu_trial *b);
+/* dx of sequences whose dz is there; begin packs the kernel, over the motif block's tables. */
+void xc_cpu_input_gradient_begin(cpu_trial *b);
+void xc_cpu_input_gradient(cpu_trial *b, size_t first_sequence, size_t sequences);
 
 /* norm.c: batch statistics while they are warm, then the constants of the normalisation. */
 #define xc_cpu_norm_begin XC_ISA_NAME(xc_cpu_norm_begin)
@@ -110,9 +120,13 @@ void xc_cpu_norm_constants(cpu_trial *b);
 
 /* tail_forward.c, tail_backward.c: batch norm, activation, dropout, pool. */
 #define xc_cpu_tail_forward XC_ISA_NAME(xc_cpu_tail_forward)
-#define xc_cpu_tail_backward XC_ISA_NAME(xc_cpu_tail_backward)
+#define xc_cpu_tail_begin XC_ISA_NAME(xc_cpu_tail_begin)
+#define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
+#define xc_cpu_tail_end XC_ISA_NAME(xc_cpu_tail_end)
 void xc_cpu_tail_forward(cpu_trial *b);
-void xc_cpu_tail_backward(cpu_trial *b);
+void xc_cpu_tail_begin(cpu_trial *b);                                        /* dy to du, gradients of batch norm */
+void xc_cpu_tail_rows(cpu_trial *b, size_t first_sequence, size_t sequences); /* z to dz, each row once */
+void xc_cpu_tail_end(cpu_trial *b);                                          /* gradient of the bias */
 
 /* activation.c: in place on `count` floats, a multiple of LANES. */
 #define xc_cpu_activate XC_ISA_NAME(xc_cpu_activate)

@@ -19,16 +19,19 @@
 #define XC_ISA_EXPAND(name, set) XC_ISA_PASTE(name, set)
 #define XC_ISA_NAME(name) XC_ISA_EXPAND(name, XC_ISA)
 
-/* The register tile is TILE_ROWS rows of 2 vectors: as many accumulators as the set has registers for. */
+/* Register tiles are TILE_ROWS rows of 2 vectors or WIDE_ROWS of 3: as many sums as the set has registers for. */
 #if defined(XC_ISA_avx512)
 #define VECTOR_BYTES 64
 #define TILE_ROWS 8
+#define WIDE_ROWS 8
 #elif defined(XC_ISA_avx2)
 #define VECTOR_BYTES 32
 #define TILE_ROWS 6
+#define WIDE_ROWS 4
 #else
 #define VECTOR_BYTES 16
 #define TILE_ROWS 6
+#define WIDE_ROWS 4
 #endif
 #define LANES (VECTOR_BYTES / 4)
 

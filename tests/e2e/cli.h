@@ -24,6 +24,12 @@
 
 static char folder[64]; /* no slash at the end */
 
+/* What in_folder gave out, freed with the folder. */
+static struct path {
+    struct path *next;
+    char text[];
+} *paths;
+
 static inline int make_test_folder(void **state) {
     (void)state;
     strcpy(folder, "/tmp/expconv-cli-XXXXXX");
@@ -33,21 +39,28 @@ static inline int make_test_folder(void **state) {
 static inline int remove_test_folder(void **state) {
     (void)state;
     char command[128];
+    for (struct path *next; paths; paths = next) {
+        next = paths->next;
+        free(paths);
+    }
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
 }
 
-/* "FOLDER/name" in one of many buffers that take turns. */
+/* "FOLDER/name", good until the end of the test. */
 static inline const char *in_folder(const char *format, ...) {
-    static char paths[64][512];
-    static int turn;
-    char name[400], *path = paths[turn++ % 64];
+    char name[400];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
+    const size_t size = strlen(folder) + strlen(name) + 2;
+    struct path *path = malloc(sizeof *path + size);
+    assert_non_null(path);
+    snprintf(path->text, size, "%s/%s", folder, name);
+    path->next = paths;
+    paths = path;
+    return path->text;
 }
 
 static inline char *read_text(const char *path) {

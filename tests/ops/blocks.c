@@ -108,7 +108,7 @@ static void check_alone(const xc_backend *backend, const block_case *c, const re
 }
 
 static void test_block(xc_block_kind kind, const op_test *test, bool backward) {
-    for (int number = 0; number < case_count(kind); number++) {
+    for (int number = 0; number < case_count(kind, &LIMITS_VALUES); number++) {
         block_case c;
         expected e;
         expected_make(kind, number, &LIMITS_VALUES, &c, &e);
@@ -218,7 +218,7 @@ static void check_differences(const block_case *c, xc_ref_block *b, double *valu
 void test_block_gradients(xc_block_kind kind, double tolerance) {
     compared_total = skipped_total = 0;
     worst_total = 0;
-    for (int number = 0; number < case_count(kind); number++) {
+    for (int number = 0; number < case_count(kind, &LIMITS_GRADIENTS); number++) {
         block_case c;
         expected e;
         expected_make(kind, number, &LIMITS_GRADIENTS, &c, &e);
@@ -236,5 +236,5 @@ void test_block_gradients(xc_block_kind kind, double tolerance) {
     }
     print_message("             %d gradients, worst %.1e of the norm; %d skipped at kinks\n", compared_total,
                   worst_total, skipped_total);
-    assert_true(skipped_total * 20 < compared_total);
+    assert_true(skipped_total * 10 < compared_total);
 }

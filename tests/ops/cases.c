@@ -15,7 +15,7 @@ static const int32_t POOLS[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31,
 static const int32_t TRIALS[] = {1, 2, 5};
 static const float RATES[] = {0, 0.1f, 0.5f};
 
-const case_limits LIMITS_VALUES = {.products = 1.5e6, .elements = 20000, .trials = MAX_TRIALS, .margin = 1e-5};
+const case_limits LIMITS_VALUES = {.products = 1.5e6, .elements = 20000, .trials = MAX_TRIALS, .margin = 1e-5, .large = true};
 const case_limits LIMITS_GRADIENTS = {.products = 2e4, .elements = 300, .trials = 1, .margin = 1e-5};
 
 /* Every activation, the exponential in several ways; clip 1 is met by many values, clip 30 by none. */
@@ -37,9 +37,35 @@ static const xc_activation VARIANTS[] = {
 enum { FORCE_LENGTH, FORCE_BATCH, FORCE_CHANNELS, FORCE_FILTERS, FORCE_WIDTH, FORCE_POOL, FORCE_COUNT };
 _Static_assert(COUNT(POOLS) == COUNT(LENGTHS) && COUNT(SIZES) <= COUNT(POOLS), "case_count covers the longest list");
 
-int case_count(xc_block_kind kind) {
-    (void)kind;
-    return FORCE_COUNT * COUNT(POOLS);
+/* Sizes of real models, for what happens only beyond a cache, a strip or a chunk: N L C F K P and paddings. */
+typedef struct large_shape {
+    xc_block_kind kind;
+    int32_t batch, length, channels, filters, width, pool;
+    bool same, pool_same;
+} large_shape;
+
+static const large_shape LARGE[] = {
+    {XC_BLOCK_MOTIF, 10, 200, 4, 32, 19, 1, true, false},  {XC_BLOCK_MOTIF, 12, 200, 4, 32, 19, 50, true, true},
+    {XC_BLOCK_MOTIF, 7, 400, 4, 24, 19, 10, true, false},  {XC_BLOCK_MOTIF, 1, 600, 4, 100, 19, 3, false, false},
+    {XC_BLOCK_CONV, 19, 50, 32, 48, 7, 4, true, false},    {XC_BLOCK_CONV, 19, 50, 24, 64, 7, 1, false, false},
+    {XC_BLOCK_CONV, 6, 400, 24, 24, 5, 1, true, false},    {XC_BLOCK_CONV, 3, 190, 32, 124, 5, 50, true, true},
+    {XC_BLOCK_DENSE, 100, 1, 450, 300, 1, 1, true, false}, {XC_BLOCK_DENSE, 100, 1, 512, 12, 1, 1, true, false},
+    {XC_BLOCK_ADD, 8, 400, 24, 24, 1, 10, true, false},    {XC_BLOCK_ADD, 6, 400, 24, 24, 1, 1, true, false},
+};
+
+static int drawn_count(void) { return 2 * FORCE_COUNT * COUNT(POOLS); }
+
+/* Large shape number `which` of a kind; NULL beyond the last. */
+static const large_shape *find_large(xc_block_kind kind, int which) {
+    for (int i = 0; i < COUNT(LARGE); i++)
+        if (LARGE[i].kind == kind && which-- == 0) return &LARGE[i];
+    return NULL;
+}
+
+int case_count(xc_block_kind kind, const case_limits *limits) {
+    int large = 0;
+    while (limits->large && find_large(kind, large)) large++;
+    return drawn_count() + large;
 }
 
 /* ---- drawing ---------------------------------------------------------------------------------------------------- */
@@ -72,6 +98,16 @@ static int32_t draw_size(xc_random_sequence *random, const int32_t *list, int co
 }
 #define DRAW(list, which) draw_size(random, list, COUNT(list), number % FORCE_COUNT == (which), number)
 
+/* Lengths and paddings as Keras has them; false when nothing would be left. */
+static bool place_padding(xc_block *block, bool same, bool pool_same) {
+    block->pad_left = same ? (block->width - 1) / 2 : 0;
+    block->conv_length = same ? block->length : block->length - block->width + 1;
+    if (block->conv_length < 1) return false;
+    block->out_length = pool_same ? (block->conv_length + block->pool - 1) / block->pool : block->conv_length / block->pool;
+    block->pool_pad_left = pool_same ? (block->out_length * block->pool - block->conv_length) / 2 : 0;
+    return block->out_length > 0;
+}
+
 /* Sizes of one shape; false when such a block cannot be or is beyond the limits. */
 static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_random_sequence *random) {
     xc_block *block = &c->block;
@@ -86,16 +122,23 @@ static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_
     block->width = kind == XC_BLOCK_MOTIF || kind == XC_BLOCK_CONV ? DRAW(WIDTHS, FORCE_WIDTH) : 1;
     block->pool = kind == XC_BLOCK_DENSE ? 1 : DRAW(POOLS, FORCE_POOL);
     const bool same = coin(random), pool_same = coin(random);
-    block->pad_left = same ? (block->width - 1) / 2 : 0;
-    block->conv_length = same ? block->length : block->length - block->width + 1;
-    if (block->conv_length < 1) return false;
-    block->out_length = pool_same ? (block->conv_length + block->pool - 1) / block->pool : block->conv_length / block->pool;
-    if (block->out_length < 1) return false;
-    block->pool_pad_left = pool_same ? (block->out_length * block->pool - block->conv_length) / 2 : 0;
+    if (!place_padding(block, same, pool_same)) return false;
     const double elements = (double)c->trials * c->batch * block->conv_length * block->filters;
     return elements <= (double)limits->elements &&
            elements * block->width * block->channels <= limits->products &&
            (double)c->trials * c->batch * block->length * block->channels <= 4.0 * (double)limits->elements;
+}
+
+static void take_shape(block_case *c, const large_shape *shape) {
+    xc_block *block = &c->block;
+    c->trials = shape->batch % 2 ? 1 : 2;
+    c->batch = shape->batch;
+    block->length = shape->length;
+    block->channels = shape->channels;
+    block->filters = shape->filters;
+    block->width = shape->width;
+    block->pool = shape->pool;
+    place_padding(block, shape->same, shape->pool_same);
 }
 
 /* Where most inputs of an activation should lie: the logarithm is ill-conditioned near 0, and tanh(x - 6) far below 6 is
@@ -233,9 +276,13 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
                                .substream = (uint32_t)kind};
     xc_random_sequence *const random = &data;
     int draws = 0;
-    while (!draw_shape(&c, number, limits, &shape))
+    const large_shape *large = number < drawn_count() ? NULL : find_large(kind, number - drawn_count());
+    if (large) take_shape(&c, large);
+    while (!large && !draw_shape(&c, number, limits, &shape))
         if (++draws > 100000) fail_msg("no shape for case %d", number);
-    for (int t = 0; t < c.trials; t++) c.activation[t] = VARIANTS[(number + 5 * t) % COUNT(VARIANTS)];
+    static const int often[] = {1, 19, 18, 1, 20}; /* relu and the exponential, which large models have */
+    for (int t = 0; t < c.trials; t++)
+        c.activation[t] = VARIANTS[large ? often[(number + t) % COUNT(often)] : (number + 5 * t) % COUNT(VARIANTS)];
     draw_layout(&c, &shape);
     c.training = below(&shape, 3) > 0;
     c.wants_dx = below(&shape, 4) > 0;

@@ -110,7 +110,8 @@ static double largest(const double *values, size_t count) {
     return max;
 }
 
-/* In dz = gamma / s (du - mean du - h mean(du h)) the three terms nearly cancel when there are one or two values. */
+/* dz = gamma / s (du - mean du - h mean(du h)), h = (z - mean) / s: with one or two values the terms nearly cancel, and
+ * h has the rounding of z and of the mean. */
 term_sizes expected_terms(const xc_ref_block *b) {
     const xc_block *block = b->block;
     const size_t filters = (size_t)block->filters, positions = (size_t)b->batch * (size_t)block->conv_length;
@@ -119,16 +120,18 @@ term_sizes expected_terms(const xc_ref_block *b) {
     for (size_t f = 0; f < filters; f++) {
         const double deviation = b->gamma ? sqrt(b->variance[f] + (double)block->norm_epsilon) : 1;
         const double slope = b->gamma ? fabs(b->gamma[f]) / deviation : 1;
-        double sum = 0, weighted = 0, peak = 0;
+        double sum = 0, dgamma = 0, peak = 0;
         for (size_t i = 0; i < positions; i++) {
             const double du = fabs(b->du[i * filters + f]), z = fabs(b->z[i * filters + f]);
-            sum += du;
-            weighted += du * (b->gamma ? (z + fabs(b->mean[f])) / deviation : 0);
-            peak = fmax(peak, du);
+            const double h = b->gamma ? (z + fabs(b->mean[f])) / deviation : 0;
+            const double term = slope * du * (b->training ? 1 + h : 1);
+            sum += term;
+            dgamma += du * h;
+            peak = fmax(peak, term);
         }
-        dz = fmax(dz, slope * peak);
-        terms.dbias = fmax(terms.dbias, slope * sum);
-        terms.dgamma = fmax(terms.dgamma, weighted);
+        dz = fmax(dz, peak);
+        terms.dbias = fmax(terms.dbias, sum);
+        terms.dgamma = fmax(terms.dgamma, dgamma);
     }
     const size_t in = (size_t)b->batch * (size_t)block->length * (size_t)block->channels;
     const size_t kernel = (size_t)block->width * (size_t)block->channels * filters;

@@ -67,13 +67,14 @@ typedef struct case_limits {
     double products;  /* multiply-adds of the linear part, all trials */
     size_t elements;  /* T N Lc F */
     int32_t trials;   /* at most */
+    bool large;       /* with the shapes of real models besides */
     double margin;    /* distance of every value from the kinks of its activation */
 } case_limits;
 
 extern const case_limits LIMITS_VALUES, LIMITS_GRADIENTS;
 
-/* Cases that cover every size of the lists in cases.c. */
-int case_count(xc_block_kind kind);
+/* How many cases cover every size of the lists in cases.c. */
+int case_count(xc_block_kind kind, const case_limits *limits);
 
 /* Case number `number`; the same every time. `attempt` draws other data for the same shape. */
 block_case case_draw(xc_block_kind kind, int number, int attempt, const case_limits *limits);
@@ -147,6 +148,7 @@ void check_near(const float *got, const double *want, const float *before, size_
 
 void test_block_forward(xc_block_kind kind, const op_test *test);
 void test_block_backward(xc_block_kind kind, const op_test *test);
+void test_block_coverage(xc_block_kind kind);
 void test_block_gradients(xc_block_kind kind, double tolerance);
 void test_loss_values(const op_test *test);
 void test_loss_gradients(double tolerance);

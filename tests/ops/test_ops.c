@@ -54,6 +54,11 @@ static void run_gradients(void **state) {
     }
 }
 
+static void run_coverage(void **state) {
+    (void)state;
+    for (int kind = XC_BLOCK_MOTIF; kind <= XC_BLOCK_ADD; kind++) test_block_coverage((xc_block_kind)kind);
+}
+
 /* A backend that is not here is reported as skipped, with its reason. */
 static void skip_backend(void **state) {
     (void)state;
@@ -136,6 +141,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < backend_count; i++) add_backend(&backends[i]);
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (ROWS[i].gradients > 0) add_test(run_gradients, ROWS[i].name, &ROWS[i], &differences);
+    add_test(run_coverage, "coverage", NULL, &(named_backend){"cases", NULL});
     if (argc > 1) {
         size_t kept = 0;
         for (size_t i = 0; i < test_count; i++)
