@@ -1,6 +1,6 @@
 /* train_step.c: how long is one training step (forward, loss, backward, Adam), beside PyTorch on the same cores in the
- * same run? Each system in two arrangements: one trial alone, and as many trials side by side as there are cores. For PyTorch
- * the first has all cores as threads of one process; ours has one thread. Rounds alternate between systems.
+ * same run? Each system in two arrangements: one trial alone, and as many trials side by side as there are cores. For
+ * PyTorch the first has all cores as threads of one process; ours has one thread. Rounds alternate between systems.
  *
  *     train_step [--rounds 5] [--batch 100] [MODEL ...]
  *
@@ -113,8 +113,9 @@ static void close_runner(runner *r) {
     *r = (runner){0};
 }
 
-static xc_status open_runner(runner *r, const xc_backend *backend, const xc_model *model, const xc_activation *activation,
-                             const xc_split *split, int32_t batch, uint64_t seed, xc_error *error) {
+static xc_status open_runner(runner *r, const xc_backend *backend, const xc_model *model,
+                             const xc_activation *activation, const xc_split *split, int32_t batch, uint64_t seed,
+                             xc_error *error) {
     xc_trial_state state = {0};
     xc_status status;
     *r = (runner){.batch = batch, .random = {.seed = seed, .stream = XC_STREAM_ORDER}};
@@ -145,8 +146,8 @@ static bool start_torch(arrangement *a, const char *model, int processes, int th
     snprintf(thread_text, sizeof thread_text, "%d", threads);
     snprintf(step_text, sizeof step_text, "%d", steps);
     snprintf(batch_text, sizeof batch_text, "%d", (int)batch);
-    const char *arguments[] = {peer_python(), PEER_SCRIPT, "--serve",   "--model",  model,       "--threads",
-                               thread_text,   "--steps",   step_text,   "--batch", batch_text, NULL};
+    const char *arguments[] = {peer_python(), PEER_SCRIPT, "--serve", "--model", model,      "--threads",
+                               thread_text,   "--steps",   step_text, "--batch", batch_text, NULL};
     *a = (arrangement){.system = "pytorch", .side = processes};
     snprintf(a->text, sizeof a->text, "%d process%s x %d thread%s", processes, processes > 1 ? "es" : "", threads,
              threads > 1 ? "s" : "");
@@ -170,7 +171,7 @@ typedef struct question {
     const char *model_name;
     int32_t batch;
     int rounds, cores;
-    double peak;     /* operations a second of one core */
+    double peak; /* operations a second of one core */
     arrangement ours[2], torch[2];
     int torch_count; /* 0: PyTorch is not here */
 } question;
@@ -178,11 +179,12 @@ typedef struct question {
 static double report(const question *q, arrangement *a, double operations, int cores) {
     const double median = measure_median(a->times, (size_t)q->rounds); /* sorts */
     const double floor = 1e3 * operations / q->peak / cores;
-    printf("{\"bench\":\"train_step\",\"model\":\"%s\",\"system\":\"%s\",\"arrangement\":\"%s\",\"batch\":%d,"
-           "\"median_ms\":%.3f,\"min_ms\":%.3f,\"max_ms\":%.3f,\"rounds\":%d,\"gflop\":%.3f,\"peak_gflops\":%.1f,"
-           "\"floor_ms\":%.3f,\"reached\":%.2f,%s}\n",
-           q->model_name, a->system, a->text, q->batch, median, a->times[0], a->times[q->rounds - 1], q->rounds,
-           1e-9 * operations, 1e-9 * q->peak, floor, floor / median, measure_where());
+    printf(
+        "{\"bench\":\"train_step\",\"model\":\"%s\",\"system\":\"%s\",\"arrangement\":\"%s\",\"batch\":%d,"
+        "\"median_ms\":%.3f,\"min_ms\":%.3f,\"max_ms\":%.3f,\"rounds\":%d,\"gflop\":%.3f,\"peak_gflops\":%.1f,"
+        "\"floor_ms\":%.3f,\"reached\":%.2f,%s}\n",
+        q->model_name, a->system, a->text, q->batch, median, a->times[0], a->times[q->rounds - 1], q->rounds,
+        1e-9 * operations, 1e-9 * q->peak, floor, floor / median, measure_where());
     fflush(stdout);
     return median;
 }
@@ -206,16 +208,16 @@ static xc_status measure_rounds(question *q, runner *runners, int steps, xc_erro
 
 static void report_all(question *q, double operations) {
     double best[2] = {INFINITY, INFINITY};
-    for (int i = 0; i < 2; i++)
-        best[0] = fmin(best[0], report(q, &q->ours[i], operations, q->ours[i].side));
+    for (int i = 0; i < 2; i++) best[0] = fmin(best[0], report(q, &q->ours[i], operations, q->ours[i].side));
     for (int i = 0; i < q->torch_count; i++) {
         name_version(&q->torch[i]);
         best[1] = fmin(best[1], report(q, &q->torch[i], operations, q->cores));
     }
     if (q->torch_count > 0)
-        printf("{\"bench\":\"train_step\",\"model\":\"%s\",\"ours_ms\":%.3f,\"peer\":\"%s\",\"peer_ms\":%.3f,"
-               "\"ratio\":%.2f,%s}\n",
-               q->model_name, best[0], q->torch[0].system, best[1], best[1] / best[0], measure_where());
+        printf(
+            "{\"bench\":\"train_step\",\"model\":\"%s\",\"ours_ms\":%.3f,\"peer\":\"%s\",\"peer_ms\":%.3f,"
+            "\"ratio\":%.2f,%s}\n",
+            q->model_name, best[0], q->torch[0].system, best[1], best[1] / best[0], measure_where());
     fflush(stdout);
 }
 

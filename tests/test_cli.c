@@ -4,7 +4,8 @@
 static const char *const commands[] = {"simulate", "inspect", "train", "sweep", "evaluate", "predict", "devices"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-/* ---- help --------------------------------------------------------------------------------------------------------- */
+/* ---- help ---------------------------------------------------------------------------------------------------------
+ */
 
 static void test_overview(void **state) {
     (void)state;
@@ -48,13 +49,14 @@ static void test_help_has_every_option_and_its_default(void **state) {
     (void)state;
     outcome result = run("sweep --help --threads nonsense");
     assert_done(&result); /* whoever asks for help gets it */
-    static const char *const parts[] = {"--out DIR", "--set KEY=VALUE", "--pack N", "--threads N", "--device NAME",
-                                        "--log-json FILE", "default: all cores", "default: auto"};
+    static const char *const parts[] = {"--out DIR",     "--set KEY=VALUE", "--pack N",           "--threads N",
+                                        "--device NAME", "--log-json FILE", "default: all cores", "default: auto"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) assert_contains(result.out, parts[i]);
     end(&result);
 }
 
-/* ---- wrong use ---------------------------------------------------------------------------------------------------- */
+/* ---- wrong use ----------------------------------------------------------------------------------------------------
+ */
 
 static void refuse(const char *arguments, const char *part, const char *other) {
     outcome result = run("%s", arguments);
@@ -96,7 +98,8 @@ static void test_numbers_are_whole_and_in_range(void **state) {
     refuse("simulate --task motifs --motifs m --out o --seed 99999999999999999999", "--seed 9", "whole number");
 }
 
-/* ---- commands that need no training ------------------------------------------------------------------------------- */
+/* ---- commands that need no training -------------------------------------------------------------------------------
+ */
 
 static void test_devices(void **state) {
     (void)state;
@@ -112,7 +115,8 @@ static void test_results_that_cannot_be_written(void **state) {
     if (!exists("/dev/full")) skip();
     char command[600];
     const char *program = getenv("EXPCONV");
-    snprintf(command, sizeof command, "%s devices >/dev/full 2>'%s'", program ? program : "./expconv", in_folder("err"));
+    snprintf(command, sizeof command, "%s devices >/dev/full 2>'%s'", program ? program : "./expconv",
+             in_folder("err"));
     assert_int_equal(WEXITSTATUS(system(command)), 1);
     char *line = read_text(in_folder("err"));
     assert_contains(line, "expconv: error: standard output: ");
@@ -155,7 +159,8 @@ static void test_inspect_zbed2(void **state) {
     inspect_real("ZBED2_400_h3k27ac.h5", "(n,4,L)");
 }
 
-/* ---- simulate ----------------------------------------------------------------------------------------------------- */
+/* ---- simulate -----------------------------------------------------------------------------------------------------
+ */
 
 #define MOTIFS "configs/motifs/task1.meme"
 
@@ -184,8 +189,9 @@ static void test_simulate_refuses(void **state) {
     (void)state;
     outcome none = run("simulate --task motifs --motifs %s --out %s", in_folder("none.meme"), in_folder("o.h5"));
     assert_refused(&none, 1, "none.meme", NULL);
-    write_text("few.meme", "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF MA0001 MAX\n\n"
-                           "letter-probability matrix: alength= 4 w= 2 nsites= 20\n1 0 0 0\n0 1 0 0\n");
+    write_text("few.meme",
+               "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF MA0001 MAX\n\n"
+               "letter-probability matrix: alength= 4 w= 2 nsites= 20\n1 0 0 0\n0 1 0 0\n");
     outcome few = run("simulate --task motifs --motifs %s --out %s", in_folder("few.meme"), in_folder("o.h5"));
     if (few.status == 0) fail_msg("simulated from one motif");
     assert_refused(&few, few.status, "Arid3a", NULL);
@@ -215,8 +221,6 @@ static void test_log_as_json(void **state) {
     assert_refused(&refused, 1, "folder.json", NULL);
     end(&refused);
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -163,16 +163,16 @@ static void what_leaves_no_position_is_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {conv_entry(32, 19, SAME, 0, 4, VALID), conv_entry(96, 7, VALID, 0, 1, VALID)};
     xc_model_config config = blocks_config("cnn-deep", blocks, 2);
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model cnn-deep: block 2 (conv 96, width 7, valid) needs at least 7 positions "
                    "but gets 5; use longer sequences or smaller pools");
     MUST(xc_model_build(&config, 28, 2, &model, error)); /* exactly 7 */
     blocks[1].pool = 2;
-    assert_refused(&config, 28, XC_USAGE,
+    assert_refused(&config, 28, XC_INPUT,
                    "model cnn-deep: block 2 (conv 96, width 7, valid) ends in a valid pool of 2, "
                    "which needs at least 2 positions but gets 1; use longer sequences or smaller pools");
     blocks[1] = residual_entry(3, 6);
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model cnn-deep: block 2 (residual 3) ends in a valid pool of 6, which needs at "
                    "least 6 positions but gets 5; use longer sequences or smaller pools");
 }
@@ -194,46 +194,46 @@ static void what_is_no_network_is_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {dense_entry(4, 0), conv_entry(4, 3, SAME, 0, 1, VALID), dense_entry(4, 0)};
     xc_model_config config = blocks_config("odd", blocks, 1);
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model odd: block 1 (dense 4) comes first; the first block must be a "
                    "convolution");
     config.blocks = blocks + 1;
     config.blocks_count = 2;
     blocks[2].pool = 3;
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model odd: block 2 (dense 4) has a pool; only convolutions and residuals can");
     blocks[2] = (xc_block_config){.conv = 3, .dense = 2};
-    assert_refused(&config, 20, XC_USAGE, "model odd: block 2 must have exactly one of conv, residual and dense");
+    assert_refused(&config, 20, XC_INPUT, "model odd: block 2 must have exactly one of conv, residual and dense");
     blocks[0] = conv_entry(4, 3, SAME, 0, 1, VALID);
     blocks[1] = dense_entry(4, 0);
     blocks[2] = conv_entry(3, 1, SAME, 0, 1, VALID);
     config.blocks = blocks;
     config.blocks_count = 3;
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model odd: block 3 (conv 3, width 1, same) comes after a dense block; put it "
                    "before");
     blocks[2] = dense_entry(4, 1);
-    assert_refused(&config, 20, XC_USAGE,
+    assert_refused(&config, 20, XC_INPUT,
                    "model odd: block 3 (dense 4) has dropout 1; it must be at least 0 and less "
                    "than 1");
     config.blocks_count = 0;
-    assert_refused(&config, 20, XC_USAGE, "model odd has no blocks; name a model of the zoo or list blocks");
+    assert_refused(&config, 20, XC_INPUT, "model odd has no blocks; name a model of the zoo or list blocks");
 }
 
 static void sizes_that_do_not_fit_are_refused(void **state) {
     (void)state;
     xc_block_config blocks[] = {conv_entry(1000000, 3, SAME, 0, 1, VALID), dense_entry(1000000, 0)};
     xc_model_config config = blocks_config("huge", blocks, 2);
-    assert_refused(&config, 5000, XC_USAGE,
+    assert_refused(&config, 5000, XC_INPUT,
                    "model huge: block 2 (dense 1000000) gets 5000000000 inputs, more than 2^31; "
                    "use larger pools before it");
-    assert_refused(&config, 1000, XC_USAGE,
+    assert_refused(&config, 1000, XC_INPUT,
                    "model huge: block 2 (dense 1000000) brings the model to more than 2^31 "
                    "parameters; use fewer filters or units, or larger pools");
     xc_block_config many[70];
     for (int i = 0; i < 70; i++) many[i] = conv_entry(2, 3, SAME, 0, 1, VALID);
     config = blocks_config("long", many, 70);
-    assert_refused(&config, 20, XC_USAGE, "model long has more than 64 layers; use fewer blocks");
+    assert_refused(&config, 20, XC_INPUT, "model long has more than 64 layers; use fewer blocks");
 }
 
 /* ---- initialisers ------------------------------------------------------------------------------------------------ */

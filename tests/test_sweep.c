@@ -1,5 +1,5 @@
 /* test_sweep.c: the grid's order and names, and the statistics of a setting against numbers made with numpy. What needs
- * trained networks is tested through the command line (test_cli_sweep.c).
+ * trained networks is tested through the command line (test_cli_sweep.c and its neighbours).
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,9 +129,10 @@ static void test_grid_every_axis(void **state) {
     (void)state;
     xc_error error = {0};
     xc_grid grid;
-    xc_config *config = read_config("data: {file: none.h5}\n" BLOCKS
-                                    "sweep: {activation: [exponential], init: [normal], stddev: [0.005, 2], scale: [2],\n"
-                                    "        clip: [10, 30], learning_rate: [1.0e-5], seeds: 1}\n");
+    xc_config *config =
+        read_config("data: {file: none.h5}\n" BLOCKS
+                    "sweep: {activation: [exponential], init: [normal], stddev: [0.005, 2], scale: [2],\n"
+                    "        clip: [10, 30], learning_rate: [1.0e-5], seeds: 1}\n");
     assert_int_equal(xc_grid_build(config, "here", &grid, &error), XC_OK);
     assert_int_equal(grid.count, 4);
     assert_string_equal(grid.trial[1].name,
@@ -163,9 +164,12 @@ static void test_grid_zoo_brings_its_blocks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statistics_as_numpy),   cmocka_unit_test(test_statistics_without_nan),
-        cmocka_unit_test(test_statistics_of_few),     cmocka_unit_test(test_grid_order_and_names),
-        cmocka_unit_test(test_grid_of_one),           cmocka_unit_test(test_grid_every_axis),
+        cmocka_unit_test(test_statistics_as_numpy),
+        cmocka_unit_test(test_statistics_without_nan),
+        cmocka_unit_test(test_statistics_of_few),
+        cmocka_unit_test(test_grid_order_and_names),
+        cmocka_unit_test(test_grid_of_one),
+        cmocka_unit_test(test_grid_every_axis),
         cmocka_unit_test(test_grid_zoo_brings_its_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -460,12 +460,12 @@ static void test_claim(void **state) {
     xc_trial trial = make_trial("claimed", NULL), other = make_trial("claimed", OVERRIDES("train.batch=50"));
     MUST(xc_trial_claim_folder(&trial, error));
     MUST(xc_trial_claim_folder(&trial, error));
-    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_USAGE);
+    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_INPUT);
     print_message("# %s\n", refused.text);
     assert_non_null(strstr(refused.text, "train.batch is 20 there and 50 here"));
     xc_trial_clear(&other);
     other = make_trial("claimed", OVERRIDES("model.activation=exponential"));
-    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_USAGE);
+    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_INPUT);
     assert_non_null(strstr(refused.text, "model.activation is relu there and exponential here"));
     MUST(xc_trial_read_results(&trial, error));
     assert_int_equal(trial.status, XC_TRIAL_WAITING);

@@ -23,7 +23,7 @@ KERNEL_L2 = 1e-6
 
 
 def keep_memory():
-    """Start this script again with a malloc that gives no page back: a fifth faster steps on glibc."""
+    """Start this script again with a malloc that gives no page back: faster steps on glibc."""
     settings = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "16000000000",
                 "MALLOC_TOP_PAD_": "268435456"}
     if any(os.environ.get(key) != value for key, value in settings.items()):

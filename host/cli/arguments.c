@@ -31,7 +31,8 @@ static int list_options(const cli_command *command, cli_option list[MOST_OPTIONS
 
 static void print_option(const cli_option *option, FILE *stream) {
     char left[64];
-    snprintf(left, sizeof left, "  --%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+    snprintf(left, sizeof left, "  --%s%s%s", option->name, option->value ? " " : "",
+             option->value ? option->value : "");
     fprintf(stream, "%-*s", HELP_COLUMN, left);
     if (strlen(left) >= HELP_COLUMN) fprintf(stream, "\n%*s", HELP_COLUMN, "");
     for (const char *c = option->help; *c; c++) {

@@ -12,8 +12,9 @@ const cli_command cli_devices = {
     .name = "devices",
     .summary = "list what can be used here, and why the rest cannot",
     .usage = "",
-    .details = "Prints a line for every device: its name for --device, whether it is usable, and what it is or what\n"
-               "is missing.\n",
+    .details =
+        "Prints a line for every device: its name for --device, whether it is usable, and what it is or what\n"
+        "is missing.\n",
     .examples = "  expconv devices\n",
     .run = run,
 };

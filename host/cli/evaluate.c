@@ -13,7 +13,8 @@ static const cli_option options[] = {
 };
 
 static xc_status check_labels(const xc_network *network, const char *path, const xc_split *split, xc_error *error) {
-    if (!split->labels) return xc_fail(error, XC_INPUT, "%s: has no labels to evaluate against; use expconv predict", path);
+    if (!split->labels)
+        return xc_fail(error, XC_INPUT, "%s: has no labels to evaluate against; use expconv predict", path);
     if (split->classes != network->model.classes)
         return xc_fail(error, XC_INPUT, "%s: %d classes, but the network was trained on %d", path, split->classes,
                        network->model.classes);
@@ -61,8 +62,9 @@ const cli_command cli_evaluate = {
     .operand = "TRIAL_DIR",
     .summary = "measure a trained network on a data file",
     .usage = "TRIAL_DIR --data FILE.h5 [--split test] [options]",
-    .details = "Prints the metrics of a trained network on one split, as TSV: the mean, then every class. TRIAL_DIR\n"
-               "is the folder of expconv train, or one of the folders in trials/ of a sweep.\n",
+    .details =
+        "Prints the metrics of a trained network on one split, as TSV: the mean, then every class. TRIAL_DIR\n"
+        "is the folder of expconv train, or one of the folders in trials/ of a sweep.\n",
     .examples = "  expconv evaluate demo/trials/cnn-2.relu.glorot_uniform.s000 --data task1.h5\n",
     .options = options,
     .common = CLI_THREADS | CLI_DEVICE,

@@ -10,8 +10,9 @@ const cli_command cli_inspect = {
     .operand = "FILE.h5",
     .summary = "show what is in a data file, and its first fault",
     .usage = "FILE.h5 [options]",
-    .details = "Prints the layout, counts, length, base composition and class balance of each split of an HDF5\n"
-               "file. Every column is checked; a fault is named and makes the exit status 1.\n",
+    .details =
+        "Prints the layout, counts, length, base composition and class balance of each split of an HDF5\n"
+        "file. Every column is checked; a fault is named and makes the exit status 1.\n",
     .examples = "  expconv inspect IRF1_400_h3k27ac.h5\n",
     .run = run,
 };

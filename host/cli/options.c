@@ -1,4 +1,5 @@
-/* options.c: what several commands do with their options: read a config, read a split for a network, run the network. */
+/* options.c: what several commands do with their options: read a config, read a split for a network, run the network.
+ */
 #include <stdlib.h>
 #include <string.h>
 

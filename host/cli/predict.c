@@ -22,9 +22,12 @@ static xc_status write_predictions(const char *path, char *const *names, const f
     for (int32_t j = 0; j < classes; j++) fprintf(file.stream, "\tclass%d", j);
     fputc('\n', file.stream);
     for (size_t i = 0; i < items; i++) {
-        if (names) fputs(names[i], file.stream);
-        else fprintf(file.stream, "%zu", i);
-        for (int32_t j = 0; j < classes; j++) fprintf(file.stream, "\t%.7g", (double)values[i * (size_t)classes + (size_t)j]);
+        if (names)
+            fputs(names[i], file.stream);
+        else
+            fprintf(file.stream, "%zu", i);
+        for (int32_t j = 0; j < classes; j++)
+            fprintf(file.stream, "\t%.7g", (double)values[i * (size_t)classes + (size_t)j]);
         fputc('\n', file.stream);
     }
     return xc_file_commit(&file, error);
@@ -42,8 +45,10 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     if (!data == !fasta) return xc_fail(error, XC_USAGE, "give --data FILE.h5 or --fasta FILE.fa, one of the two");
     XC_TRY(cli_required(arguments, "out", &out, error));
     XC_TRY(xc_network_open(arguments->operand, &network, error));
-    if (data) XC_TRY(cli_read_split(arguments, data, &network, false, &dataset, &which, error));
-    else XC_TRY(xc_fasta_read(fasta, (uint32_t)network.model.length, &from_fasta, &names, error));
+    if (data)
+        XC_TRY(cli_read_split(arguments, data, &network, false, &dataset, &which, error));
+    else
+        XC_TRY(xc_fasta_read(fasta, (uint32_t)network.model.length, &from_fasta, &names, error));
 
     const xc_split *split = data ? &dataset.split[which] : &from_fasta;
     const size_t items = xc_split_items(split);
@@ -66,10 +71,12 @@ const cli_command cli_predict = {
     .operand = "TRIAL_DIR",
     .summary = "a trained network's probabilities for new sequences",
     .usage = "TRIAL_DIR --data FILE.h5 | --fasta FILE.fa --out FILE.tsv [options]",
-    .details = "Writes a TSV file with a row a sequence: its name in the FASTA file or its number in the HDF5 file,\n"
-               "from 0, then the probability of every class (for a squared error, the predicted value).\n",
-    .examples = "  expconv predict mine --data task1.h5 --split valid --out predictions.tsv\n"
-                "  expconv predict demo/trials/cnn-2.relu.glorot_uniform.s000 --fasta peaks.fa --out peaks.tsv\n",
+    .details =
+        "Writes a TSV file with a row a sequence: its name in the FASTA file or its number in the HDF5 file,\n"
+        "from 0, then the probability of every class (for a squared error, the predicted value).\n",
+    .examples =
+        "  expconv predict mine --data task1.h5 --split valid --out predictions.tsv\n"
+        "  expconv predict demo/trials/cnn-2.relu.glorot_uniform.s000 --fasta peaks.fa --out peaks.tsv\n",
     .options = options,
     .common = CLI_THREADS | CLI_DEVICE,
     .run = run,

@@ -2,8 +2,9 @@
 #include "cli.h"
 
 static const cli_option options[] = {
-    {"task", "NAME", "motifs (the paper's task 1: which of twelve motifs are in a sequence)\n"
-                     "or grammar (task 3: motifs of one set, or of others)"},
+    {"task", "NAME",
+     "motifs (the paper's task 1: which of twelve motifs are in a sequence)\n"
+     "or grammar (task 3: motifs of one set, or of others)"},
     {"motifs", "FILE", "motifs to plant, MEME or JASPAR PFM"},
     {"out", "FILE.h5", "file to write; one that is there is replaced, once the new one is whole"},
     {"sequences", "N", "sequences in all, split 70/10/20 (default: 30000 for motifs, 20000 for grammar)"},
@@ -41,10 +42,12 @@ const cli_command cli_simulate = {
     .name = "simulate",
     .summary = "write a synthetic data set of the paper",
     .usage = "--task motifs|grammar --motifs FILE --out FILE.h5 [options]",
-    .details = "Plants motifs into random DNA by the laws of the paper and writes X_*, Y_* and model_* (the\n"
-               "probabilities that each base was drawn from) for train, valid and test.\n",
-    .examples = "  expconv simulate --task motifs --motifs motifs.meme --out task1.h5\n"
-                "  expconv simulate --task grammar --motifs pfm_vertebrates.txt --out task3.h5 --seed 7\n",
+    .details =
+        "Plants motifs into random DNA by the laws of the paper and writes X_*, Y_* and model_* (the\n"
+        "probabilities that each base was drawn from) for train, valid and test.\n",
+    .examples =
+        "  expconv simulate --task motifs --motifs motifs.meme --out task1.h5\n"
+        "  expconv simulate --task grammar --motifs pfm_vertebrates.txt --out task3.h5 --seed 7\n",
     .options = options,
     .run = run,
 };

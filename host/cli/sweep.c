@@ -9,8 +9,9 @@ enum { MOST_COLUMNS = 64, LARGEST_SUMMARY = 256 << 20 };
 static const cli_option options[] = {
     {"out", "DIR", "the sweep's folder: manifest.tsv, results.tsv, summary.tsv, trials/"},
     {"set", "KEY=VALUE", "change the config, as in --set sweep.seeds=3; may be repeated"},
-    {"pack", "N", "trials that train in lockstep (default: the device's choice, 1 on the CPU);\n"
-                  "does not change the results"},
+    {"pack", "N",
+     "trials that train in lockstep (default: the device's choice, 1 on the CPU);\n"
+     "does not change the results"},
     {NULL, NULL, NULL},
 };
 
@@ -32,15 +33,19 @@ static void write_row(FILE *stream, char *const *header, char *const *cell, int 
     const int trials = find_column(header, columns, "trials");
     for (int i = 0; i < trials + 2 && i < columns; i++) fprintf(stream, "%s\t", cell[i]);
     const int epochs = find_column(header, columns, "epochs_mean");
-    if (cell == header) fputs("epochs", stream);
-    else fprintf(stream, "%.1f", epochs >= 0 ? strtod(cell[epochs], NULL) : 0);
+    if (cell == header)
+        fputs("epochs", stream);
+    else
+        fprintf(stream, "%.1f", epochs >= 0 ? strtod(cell[epochs], NULL) : 0);
     for (int metric = 0; metric < XC_METRIC_COUNT; metric++) {
         char name[64];
         if (!shown[metric]) continue;
         snprintf(name, sizeof name, "test_%s_mean", xc_metric_word((xc_metric)metric));
         const int mean = find_column(header, columns, name);
-        if (cell == header) fprintf(stream, "\ttest_%s", xc_metric_word((xc_metric)metric));
-        else fprintf(stream, "\t%.4f ± %.4f", strtod(cell[mean], NULL), strtod(cell[mean + 1], NULL));
+        if (cell == header)
+            fprintf(stream, "\ttest_%s", xc_metric_word((xc_metric)metric));
+        else
+            fprintf(stream, "\t%.4f ± %.4f", strtod(cell[mean], NULL), strtod(cell[mean + 1], NULL));
     }
     fputc('\n', stream);
 }
@@ -122,11 +127,13 @@ const cli_command cli_sweep = {
     .operand = "CONFIG.yaml",
     .summary = "train all trials of a config with lists, and table them",
     .usage = "CONFIG.yaml --out DIR [--set KEY=VALUE]... [options]",
-    .details = "Trains the product of the lists in the config's sweep section, several trials at a time, and prints\n"
-               "the mean and standard deviation of each setting over its seeds. Run again, the same command does\n"
-               "only what is missing; when it was interrupted or killed, it goes on from the last epoch.\n",
-    .examples = "  expconv sweep configs/demo.yaml --out demo\n"
-                "  expconv sweep configs/demo.yaml --set sweep.seeds=2 --set train.epochs=5 --threads 2 --out short\n",
+    .details =
+        "Trains the product of the lists in the config's sweep section, several trials at a time, and prints\n"
+        "the mean and standard deviation of each setting over its seeds. Run again, the same command does\n"
+        "only what is missing; when it was interrupted or killed, it goes on from the last epoch.\n",
+    .examples =
+        "  expconv sweep configs/demo.yaml --out demo\n"
+        "  expconv sweep configs/demo.yaml --set sweep.seeds=2 --set train.epochs=5 --threads 2 --out short\n",
     .options = options,
     .common = CLI_THREADS | CLI_DEVICE,
     .run = run,

@@ -32,8 +32,10 @@ static int split_rows(char *tsv, char *(*rows)[MOST_COLUMNS], int *columns) {
 
 static void print_cell(FILE *stream, const char *cell, int width, bool right, bool last) {
     const int padding = width - character_count(cell);
-    if (right) fprintf(stream, "%*s%s", padding, "", cell);
-    else fprintf(stream, "%s%*s", cell, last ? 0 : padding, "");
+    if (right)
+        fprintf(stream, "%*s%s", padding, "", cell);
+    else
+        fprintf(stream, "%s%*s", cell, last ? 0 : padding, "");
     fputs(last ? "\n" : "  ", stream);
 }
 

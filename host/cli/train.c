@@ -13,8 +13,10 @@ static const cli_option options[] = {
 static void write_split(FILE *stream, const char *split, const xc_metrics *metrics) {
     fputs(split, stream);
     for (int i = 0; i < XC_METRIC_COUNT; i++) {
-        if (isnan(metrics->mean[i])) fputs("\tnan", stream);
-        else fprintf(stream, "\t%.4f", metrics->mean[i]);
+        if (isnan(metrics->mean[i]))
+            fputs("\tnan", stream);
+        else
+            fprintf(stream, "\t%.4f", metrics->mean[i]);
     }
     fputc('\n', stream);
 }
@@ -62,11 +64,15 @@ const cli_command cli_train = {
     .operand = "CONFIG.yaml",
     .summary = "train one network",
     .usage = "CONFIG.yaml --out DIR [--set KEY=VALUE]... [options]",
-    .details = "Trains the network of a config without lists, and prints its metrics on the validation and the\n"
-               "test split. After every epoch the state is saved: when it was interrupted, the same command goes on.\n",
-    .examples = "  expconv train configs/zoo/cnn-2.yaml --set data.file=task1.h5 --out cnn-2\n"
-                "  expconv train mine.yaml --set train.seed=3 --set train.epochs=20 --out mine-3\n",
+    .details =
+        "Trains the network of a config without lists, and prints its metrics on the validation and the\n"
+        "test split. After every epoch the state is saved: when it was interrupted, the same command goes on.\n"
+        "One network trains on one thread; `expconv sweep` trains several side by side. The results are the\n"
+        "same for any number of threads.\n",
+    .examples =
+        "  expconv train chipseq.yaml --out chipseq\n"
+        "  expconv train chipseq.yaml --set model.zoo=cnn-deep --set train.seed=3 --out chipseq-3\n",
     .options = options,
-    .common = CLI_DEVICE,
+    .common = CLI_THREADS | CLI_DEVICE,
     .run = run,
 };

@@ -50,7 +50,7 @@ static xc_status refuse(const builder *b, const char *format, ...) {
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
-    return xc_fail(b->error, XC_USAGE, "model %s: block %u (%s) %s", b->model->name, b->number, what, why);
+    return xc_fail(b->error, XC_INPUT, "model %s: block %u (%s) %s", b->model->name, b->number, what, why);
 }
 
 /* Appends a tensor of the layer that is being built and returns its offset. The last dimensions may be 0: absent. */
@@ -98,7 +98,7 @@ static void add_norm(xc_model *model, xc_block *block) {
 static xc_status begin_layer(builder *b, xc_block_kind kind, xc_layer **out) {
     xc_model *model = b->model;
     if (model->layer_count == XC_MAX_LAYERS)
-        return xc_fail(b->error, XC_USAGE, "model %s has more than %d layers; use fewer blocks", model->name,
+        return xc_fail(b->error, XC_INPUT, "model %s has more than %d layers; use fewer blocks", model->name,
                        XC_MAX_LAYERS);
     xc_layer *layer = &model->layer[model->layer_count];
     *layer = (xc_layer){.input = b->input, .skip = -1, .activation = XC_LINEAR};
@@ -252,7 +252,7 @@ static xc_status check_entry(const builder *b) {
     const xc_block_config *entry = b->entry;
     const int kinds = (entry->conv > 0) + (entry->residual > 0) + (entry->dense > 0);
     if (kinds != 1)
-        return xc_fail(b->error, XC_USAGE, "model %s: block %u must have exactly one of conv, residual and dense",
+        return xc_fail(b->error, XC_INPUT, "model %s: block %u must have exactly one of conv, residual and dense",
                        b->model->name, b->number);
     if (entry->conv > 0 && entry->width == 0) return refuse(b, "has no width; give the kernel's width");
     if (entry->conv > LIMIT || entry->residual > LIMIT || entry->dense > LIMIT || entry->width > LIMIT ||
@@ -270,7 +270,7 @@ static xc_status check_entry(const builder *b) {
 /* What holds for the model as a whole before its first layer is laid out. */
 static xc_status check_input(const xc_model_config *config, const xc_model *model, xc_error *error) {
     if (config->blocks_count == 0)
-        return xc_fail(error, XC_USAGE, "model %s has no blocks; name a model of the zoo or list blocks", model->name);
+        return xc_fail(error, XC_INPUT, "model %s has no blocks; name a model of the zoo or list blocks", model->name);
     if (model->classes < 1)
         return xc_fail(error, XC_INPUT, "model %s needs at least one class; the data has no labels", model->name);
     if (config->length > 0 && (uint32_t)model->length != config->length)

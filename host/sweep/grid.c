@@ -18,22 +18,37 @@ static const char *const axis_name[AXIS_COUNT] = {"zoo",   "activation", "init",
 
 /* How many values the config lists for an axis; 0 when it has the one value of its section. */
 static uint32_t axis_listed(const xc_sweep_config *sweep, int axis) {
-    const uint32_t listed[AXIS_COUNT] = {sweep->zoo_count,   sweep->activation_count, sweep->init_count,
-                                         sweep->stddev_count, sweep->scale_count,     sweep->clip_count,
-                                         sweep->learning_rate_count, sweep->seeds};
+    const uint32_t listed[AXIS_COUNT] = {
+        sweep->zoo_count,   sweep->activation_count, sweep->init_count,          sweep->stddev_count,
+        sweep->scale_count, sweep->clip_count,       sweep->learning_rate_count, sweep->seeds};
     return listed[axis];
 }
 
 static xc_status axis_apply(const xc_sweep_config *sweep, int axis, uint32_t i, xc_config *config, xc_error *error) {
     switch (axis) {
-    case ZOO: return xc_config_set_zoo(config, sweep->zoo[i], error);
-    case ACTIVATION: config->model.activation = sweep->activation[i]; break;
-    case INIT: config->model.init = sweep->init[i]; break;
-    case STDDEV: config->model.stddev = sweep->stddev[i]; break;
-    case SCALE: config->exponential.scale = sweep->scale[i]; break;
-    case CLIP: config->exponential.clip = sweep->clip[i]; break;
-    case LEARNING_RATE: config->train.learning_rate = sweep->learning_rate[i]; break;
-    case SEED: config->train.seed += i; break;
+        case ZOO:
+            return xc_config_set_zoo(config, sweep->zoo[i], error);
+        case ACTIVATION:
+            config->model.activation = sweep->activation[i];
+            break;
+        case INIT:
+            config->model.init = sweep->init[i];
+            break;
+        case STDDEV:
+            config->model.stddev = sweep->stddev[i];
+            break;
+        case SCALE:
+            config->exponential.scale = sweep->scale[i];
+            break;
+        case CLIP:
+            config->exponential.clip = sweep->clip[i];
+            break;
+        case LEARNING_RATE:
+            config->train.learning_rate = sweep->learning_rate[i];
+            break;
+        case SEED:
+            config->train.seed += i;
+            break;
     }
     return XC_OK;
 }
@@ -44,20 +59,37 @@ static void write_number(char *text, size_t size, double value) {
     snprintf(text, size, "%.17g", value);
     for (int digits = 16; digits >= 1; digits--) {
         snprintf(candidate, sizeof candidate, "%.*g", digits, value);
-        if (strtod(candidate, NULL) == value && strlen(candidate) <= strlen(text)) snprintf(text, size, "%s", candidate);
+        if (strtod(candidate, NULL) == value && strlen(candidate) <= strlen(text))
+            snprintf(text, size, "%s", candidate);
     }
 }
 
 static void axis_value(const xc_config *config, int axis, char *text, size_t size) {
     switch (axis) {
-    case ZOO: snprintf(text, size, "%s", config->model.zoo && *config->model.zoo ? config->model.zoo : "model"); break;
-    case ACTIVATION: snprintf(text, size, "%s", xc_activation_word(config->model.activation)); break;
-    case INIT: snprintf(text, size, "%s", xc_init_word(config->model.init)); break;
-    case STDDEV: write_number(text, size, config->model.stddev); break;
-    case SCALE: write_number(text, size, config->exponential.scale); break;
-    case CLIP: write_number(text, size, config->exponential.clip); break;
-    case LEARNING_RATE: write_number(text, size, config->train.learning_rate); break;
-    case SEED: snprintf(text, size, "%03" PRIu64, config->train.seed); break;
+        case ZOO:
+            snprintf(text, size, "%s", config->model.zoo && *config->model.zoo ? config->model.zoo : "model");
+            break;
+        case ACTIVATION:
+            snprintf(text, size, "%s", xc_activation_word(config->model.activation));
+            break;
+        case INIT:
+            snprintf(text, size, "%s", xc_init_word(config->model.init));
+            break;
+        case STDDEV:
+            write_number(text, size, config->model.stddev);
+            break;
+        case SCALE:
+            write_number(text, size, config->exponential.scale);
+            break;
+        case CLIP:
+            write_number(text, size, config->exponential.clip);
+            break;
+        case LEARNING_RATE:
+            write_number(text, size, config->train.learning_rate);
+            break;
+        case SEED:
+            snprintf(text, size, "%03" PRIu64, config->train.seed);
+            break;
     }
 }
 
@@ -65,8 +97,10 @@ void xc_grid_value(const xc_trial *trial, const char *column, char *text, size_t
     snprintf(text, size, "nan");
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         if (strcmp(column, axis_name[axis]) != 0) continue;
-        if (axis == SEED) snprintf(text, size, "%" PRIu64, trial->config->train.seed);
-        else axis_value(trial->config, axis, text, size);
+        if (axis == SEED)
+            snprintf(text, size, "%" PRIu64, trial->config->train.seed);
+        else
+            axis_value(trial->config, axis, text, size);
     }
 }
 

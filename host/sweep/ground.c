@@ -23,10 +23,7 @@ static xc_status check_models(const xc_grid *grid, const xc_split_header *train,
     for (size_t i = 0; i < grid->count; i++) {
         const xc_model_config *config = &grid->trial[i].config->model;
         if (checked && strcmp(checked, config->zoo) == 0) continue;
-        status = xc_model_build(config, (int32_t)train->length, train->classes, model, error);
-        /* A model that cannot stand on this data is bad input, not wrong use of the command line. */
-        if (status == XC_USAGE) status = error->status = XC_INPUT;
-        if (status != XC_OK) goto fail;
+        XC_TRY(xc_model_build(config, (int32_t)train->length, train->classes, model, error));
         checked = config->zoo;
     }
 fail:

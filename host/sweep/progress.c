@@ -43,10 +43,14 @@ static double most_left(const xc_progress *progress) {
 }
 
 static void write_duration(char *text, size_t size, double seconds) {
-    if (seconds < 90) snprintf(text, size, "%.0f s", seconds);
-    else if (seconds < 5400) snprintf(text, size, "%.0f min", seconds / 60);
-    else if (seconds < 172800) snprintf(text, size, "%.1f h", seconds / 3600);
-    else snprintf(text, size, "%.1f days", seconds / 86400);
+    if (seconds < 90)
+        snprintf(text, size, "%.0f s", seconds);
+    else if (seconds < 5400)
+        snprintf(text, size, "%.0f min", seconds / 60);
+    else if (seconds < 172800)
+        snprintf(text, size, "%.1f h", seconds / 3600);
+    else
+        snprintf(text, size, "%.1f days", seconds / 86400);
 }
 
 /* Call with the lock held. */

@@ -1,5 +1,5 @@
-/* room.h: what the files of the sweep room share: the three tables, the folder, the ground that trials stand on, and the
- * progress line. Nothing here is for other rooms.
+/* room.h: what the files of the sweep room share: the three tables, the folder, the ground that trials stand on, and
+ * the progress line. Nothing here is for other rooms.
  */
 #ifndef EXPCONV_SWEEP_ROOM_H
 #define EXPCONV_SWEEP_ROOM_H
@@ -31,8 +31,8 @@ void xc_sweep_write_field(FILE *stream, const char *text);
 /* Refuses a folder that belongs to another config. Writes nothing. */
 xc_status xc_sweep_check_folder(const xc_config *config, const char *folder, xc_error *error);
 
-/* Makes the folder, writes config.yaml, locks it against a second process until xc_sweep_leave_folder, and clears it and
- * the trials' folders of what a killed process left half written. */
+/* Makes the folder, writes config.yaml, locks it against a second process until xc_sweep_leave_folder, and clears it
+ * and the trials' folders of what a killed process left half written. */
 xc_status xc_sweep_claim_folder(const xc_config *config, const xc_grid *grid, const char *folder, int *lock,
                                 xc_error *error);
 void xc_sweep_leave_folder(int *lock);

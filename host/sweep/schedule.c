@@ -19,11 +19,11 @@ struct pack {
 struct sweep {
     const xc_sweep_options *options;
     xc_grid grid;
-    xc_grid shown;      /* the grid as the tables see it: shares all pointers with `grid` */
+    xc_grid shown; /* the grid as the tables see it: shares all pointers with `grid` */
     xc_ground ground;
     xc_progress progress;
-    xc_trial **queue;   /* unfinished trials, pack by pack */
-    size_t *place;      /* (grid.count) scratch of build_packs: 1 when a trial stands in the queue */
+    xc_trial **queue; /* unfinished trials, pack by pack */
+    size_t *place;    /* (grid.count) scratch of build_packs: 1 when a trial stands in the queue */
     struct pack *pack;
     size_t pack_count, queued;
     int lock_file;
@@ -226,8 +226,10 @@ xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options,
     xc_status status = XC_OK;
     struct sweep sweep = {.options = options, .lock_file = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
     XC_TRY(open_sweep(config, &sweep, error));
-    if (sweep.queued == 0) xc_log(XC_LOG_INFO, "%s: all %zu trials are done already", options->folder, sweep.grid.count);
-    else XC_TRY(run_packs(&sweep, error));
+    if (sweep.queued == 0)
+        xc_log(XC_LOG_INFO, "%s: all %zu trials are done already", options->folder, sweep.grid.count);
+    else
+        XC_TRY(run_packs(&sweep, error));
 fail:
     close_sweep(&sweep);
     return status;

@@ -12,8 +12,9 @@ static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, doubl
 
 static xc_status refuse_lists(const xc_grid *grid, xc_error *error) {
     if (grid->count == 1) return XC_OK;
-    return xc_fail(error, XC_USAGE, "the config's sweep section makes %zu trials, and train makes one; "
-                                    "use `expconv sweep`, or leave one value in each list",
+    return xc_fail(error, XC_USAGE,
+                   "the config's sweep section makes %zu trials, and train makes one; "
+                   "use `expconv sweep`, or leave one value in each list",
                    grid->count);
 }
 

@@ -10,18 +10,31 @@
 #include "room.h"
 
 /* The measured columns, in this order; metrics come twice, for the validation and the test split. */
-enum { EPOCHS, BEST_EPOCH, TRAIN_LOSS, VALID, TEST = VALID + XC_METRIC_COUNT, CLIP_FRACTION = TEST + XC_METRIC_COUNT,
-       COLUMN_COUNT };
+enum {
+    EPOCHS,
+    BEST_EPOCH,
+    TRAIN_LOSS,
+    VALID,
+    TEST = VALID + XC_METRIC_COUNT,
+    CLIP_FRACTION = TEST + XC_METRIC_COUNT,
+    COLUMN_COUNT
+};
 
 enum { VALUE_LENGTH = 128, NAME_LENGTH = 48 };
 
 static void column_name(int column, char *name, size_t size) {
-    if (column == EPOCHS) snprintf(name, size, "epochs");
-    else if (column == BEST_EPOCH) snprintf(name, size, "best_epoch");
-    else if (column == TRAIN_LOSS) snprintf(name, size, "train_loss");
-    else if (column == CLIP_FRACTION) snprintf(name, size, "clip_fraction");
-    else if (column >= TEST) snprintf(name, size, "test_%s", xc_metric_word((xc_metric)(column - TEST)));
-    else snprintf(name, size, "valid_%s", xc_metric_word((xc_metric)(column - VALID)));
+    if (column == EPOCHS)
+        snprintf(name, size, "epochs");
+    else if (column == BEST_EPOCH)
+        snprintf(name, size, "best_epoch");
+    else if (column == TRAIN_LOSS)
+        snprintf(name, size, "train_loss");
+    else if (column == CLIP_FRACTION)
+        snprintf(name, size, "clip_fraction");
+    else if (column >= TEST)
+        snprintf(name, size, "test_%s", xc_metric_word((xc_metric)(column - TEST)));
+    else
+        snprintf(name, size, "valid_%s", xc_metric_word((xc_metric)(column - VALID)));
 }
 
 static double column_value(const xc_trial *trial, int column) {
@@ -34,8 +47,10 @@ static double column_value(const xc_trial *trial, int column) {
 
 static void write_number(FILE *stream, double value) {
     /* printf writes some NaN as -nan, which would make tables differ between machines. */
-    if (isnan(value)) fputs("\tnan", stream);
-    else fprintf(stream, "\t%.9g", value);
+    if (isnan(value))
+        fputs("\tnan", stream);
+    else
+        fprintf(stream, "\t%.9g", value);
 }
 
 static bool finished(const xc_trial *trial) {

@@ -43,7 +43,7 @@ static xc_status refuse_folder(const char *folder, const char *there, const char
         const char *parent = parent_of(here, b);
         const char *value_a = key_a + length + 1 + strspn(key_a + length + 1, " ");
         const char *value_b = key_b + length + 1 + strspn(key_b + length + 1, " ");
-        return xc_fail(error, XC_USAGE,
+        return xc_fail(error, XC_INPUT,
                        "%s belongs to another config: %.*s%s%.*s is %.*s there and %.*s here; choose another --out or "
                        "remove it",
                        folder, parent ? (int)key_length(parent) : 0, parent ? parent + indentation(parent) : "",
@@ -51,7 +51,7 @@ static xc_status refuse_folder(const char *folder, const char *there, const char
                        (int)line_length(value_b), value_b);
     }
     return xc_fail(
-        error, XC_USAGE,
+        error, XC_INPUT,
         "%s belongs to another config: line %d of its %s is \"%.*s\" there and \"%.*s\" here; choose another "
         "--out or remove it",
         folder, line, XC_CONFIG_FILE, (int)line_length(key_a), key_a, (int)line_length(key_b), key_b);

@@ -122,9 +122,9 @@ typedef struct xc_simulation {
 } xc_simulation;
 
 /* Simulates the task from `motifs` (names matched without case; every name the task needs must be there; the first of a
- * name is taken) and writes X_*, Y_* and model_* for train, valid, test (70/10/20) to `path`, whole or not at all. For
- * task motifs only the twelve named motifs are used; for task grammar, the ten others of them that the paper names and
- * 50 more from the file. The same seed gives the same bytes. Source: Koo & Ploenzke 2021, methods. */
+ * name is taken) and writes X_*, Y_* and model_* for train, valid, test (70/10/20) to `path`, whole or not at all. Task
+ * motifs implants the paper's twelve. In task grammar positives draw from SP1, Gabpa, CEBPB, MAX and YY1, negatives from
+ * those and 50 others of the file, each on both strands. The same seed gives the same bytes. Source: Koo & Ploenzke 2021, methods. */
 xc_status xc_simulate(const xc_simulation *simulation, const xc_motif_list *motifs, const char *path, xc_error *error);
 
 #ifdef __cplusplus

@@ -107,8 +107,7 @@ void xc_cpu_multiply_slope(const xc_activation *activation, const float *u, floa
     switch (a.kind) {
 #define CASE(kind, word)                                                                                               \
     case kind:                                                                                                         \
-        for (size_t i = 0; i < count; i += LANES)                                                                      \
-            v_store(g + i, v_load(g + i) * slope_of(kind, &a, v_load(u + i)));                                         \
+        for (size_t i = 0; i < count; i += LANES) v_store(g + i, v_load(g + i) * slope_of(kind, &a, v_load(u + i)));   \
         break;
         XC_ACTIVATIONS(CASE)
 #undef CASE

@@ -6,19 +6,11 @@
 #include "gemm.h"
 #include "trial.h"
 
-#ifndef OUTER_ROWS
-#define OUTER_ROWS (16384 / (2 * VECTOR_BYTES))
-#endif
-
-static bool needs_zeros(const cpu_trial *b) {
-    return b->block->pad_left > 0 || b->conv_length + b->gap - (size_t)b->block->pad_left > b->length;
-}
-
 /* The windows of `count` sequences from number n on; copied with their zeros if they need any. */
 static cpu_rows windows(cpu_trial *b, size_t n, size_t count) {
     const size_t c = b->channels, rows = b->conv_length + b->gap, left = (size_t)b->block->pad_left;
     const float *x = b->x + n * b->length * c; /* (count,L,C) */
-    if (!needs_zeros(b)) return (cpu_rows){x, b->length * c, c};
+    if (!cpu_needs_zeros(b)) return (cpu_rows){x, b->length * c, c};
     const size_t inside = rows - left < b->length ? rows - left : b->length;
     for (size_t i = 0; i < count; i++) {
         float *to = b->padded + i * rows * c;
@@ -29,15 +21,8 @@ static cpu_rows windows(cpu_trial *b, size_t n, size_t count) {
     return (cpu_rows){b->padded, rows * c, c};
 }
 
-/* A dense layer's rows need no borders and no chunks: one sequence of N rows. */
-static bool is_flat(const cpu_trial *b) { return b->gap == 0 && !needs_zeros(b) && b->length == b->conv_length; }
-
-static size_t chunk_of(const cpu_trial *b) {
-    return is_flat(b) ? b->batch : cpu_chunk(b, b->conv_length + b->gap, b->channels);
-}
-
 void xc_cpu_conv_forward(cpu_trial *b) {
-    const size_t chunk = chunk_of(b), depth = b->width * b->channels;
+    const size_t chunk = cpu_conv_chunk(b), depth = b->width * b->channels;
     xc_cpu_norm_begin(b);
     xc_cpu_pack(b->panels, b->kernel, depth, b->filters);
     for (size_t n = 0; n < b->batch; n += chunk) {
@@ -50,18 +35,11 @@ void xc_cpu_conv_forward(cpu_trial *b) {
     xc_cpu_norm_end(b);
 }
 
-/* Backward wants x and dz of a chunk in the second cache, and the part of dz that a tile reads in the first. */
-static size_t gradient_chunk(const cpu_trial *b) {
-    const size_t fit = OUTER_ROWS / b->conv_length, most = chunk_of(b);
-    if (is_flat(b)) return b->batch;
-    return fit < 1 ? 1 : fit < most ? fit : most;
-}
-
 static void weight_gradient(cpu_trial *b, size_t n, size_t count) {
-    const size_t samples = is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
+    const size_t samples = cpu_is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
     const cpu_rows left = windows(b, n, count);
     const cpu_rows right = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
-    xc_cpu_outer(&left, &right, samples, rows, b->dkernel, b->width * b->channels, b->filters);
+    xc_cpu_outer(&left, &right, samples, rows, b->dkernel, b->width * b->channels, b->filters, b->gathered);
 }
 
 void xc_cpu_input_gradient_begin(cpu_trial *b) {
@@ -78,7 +56,7 @@ void xc_cpu_input_gradient(cpu_trial *b, size_t n, size_t count) {
 }
 
 void xc_cpu_conv_backward(cpu_trial *b) {
-    const size_t chunk = gradient_chunk(b);
+    const size_t chunk = cpu_gradient_chunk(b);
     if (b->dx) xc_cpu_input_gradient_begin(b);
     for (size_t n = 0; n < b->batch; n += chunk) {
         const size_t count = b->batch - n < chunk ? b->batch - n : chunk;

@@ -1,5 +1,6 @@
-/* dropout.c: which elements dropout drops, as bits: Philox4x32-10 on as many counters at once as a vector has lanes of 64
- * bits, exactly the numbers of xc_dropout_threshold in backend.h. A counter gives eight numbers, so one byte of bits.
+/* dropout.c: which elements dropout drops, as bits: Philox4x32-10 on as many counters at once as a vector has lanes of
+ * 64 bits, exactly the numbers of xc_dropout_threshold in backend.h. A counter gives eight numbers, so one byte of
+ * bits.
  */
 #include "trial.h"
 

@@ -1,8 +1,8 @@
 /* gemm.c: matrix products by register tiles: TILE_ROWS rows and 2 vectors of columns, or WIDE_ROWS and 3.
  *
- * The product of a convolution is that of a matrix whose rows overlap, so nothing is unfolded: each row of a tile has its
- * own pointer. Depth is cut so that a panel's part stays in the first cache; sums then rest in `out` in between. The
- * order of additions depends on sizes alone.
+ * The product of a convolution is that of a matrix whose rows overlap, so nothing is unfolded: each row of a tile has
+ * its own pointer. Depth is cut so that a panel's part stays in the first cache; sums then rest in `out` in between.
+ * The order of additions depends on sizes alone.
  */
 #include "gemm.h"
 
@@ -24,8 +24,18 @@ void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t column
         wide = panel_vectors(left) * LANES;
         for (size_t k = 0; k < depth; k++)
             for (size_t v = 0; v < wide; v += LANES)
-                v_store(panel + k * wide + v, left > v ? v_load_part(matrix + k * columns + c + v, left - v) : v_set(0));
+                v_store(panel + k * wide + v,
+                        left > v ? v_load_part(matrix + k * columns + c + v, left - v) : v_set(0));
     }
+}
+
+/* to[f][i] = from[i][f] for f < padded and i < wide; zeros beyond the `rows` rows and `columns` columns of `from`. Done
+ * in blocks of LANES rows of `to`, whose lines stay near. */
+static void transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded) {
+    for (size_t f = 0; f < padded; f += LANES)
+        for (size_t i = 0; i < wide; i++)
+            for (size_t j = f; j < f + LANES; j++)
+                to[j * wide + i] = i < rows && j < columns ? from[i * columns + j] : 0;
 }
 
 void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_t channels, size_t filters,
@@ -34,12 +44,8 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
         const size_t left = channels - c;
         float *panel = panels + width * padded * c;
         wide = panel_vectors(left) * LANES;
-        for (size_t k = 0; k < width; k++, panel += padded * wide) {
-            const float *from = kernel + ((width - 1 - k) * channels + c) * filters; /* (left,F) */
-            for (size_t f = 0; f < padded; f++)
-                for (size_t i = 0; i < wide; i++)
-                    panel[f * wide + i] = i < left && f < filters ? from[i * filters + f] : 0;
-        }
+        for (size_t k = 0; k < width; k++, panel += padded * wide)
+            transpose(panel, kernel + ((width - 1 - k) * channels + c) * filters, left, filters, wide, padded);
     }
 }
 
@@ -73,6 +79,7 @@ typedef void tile_function(const float *const *in, const float *panel, size_t de
         multiply_tile(rows, vectors, in, panel, depth, from, out);                                                     \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
+/* clang-format off */
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
 #if TILE_ROWS == 8
 TILES(7) TILES(8)
@@ -80,11 +87,12 @@ TILES(7) TILES(8)
 
 #define TILE_SET(rows) {tile_##rows##_1, tile_##rows##_2, tile_##rows##_3}
 static tile_function *const tiles[TILE_ROWS + 1][3] = {
-    {0, 0, 0},   TILE_SET(1), TILE_SET(2), TILE_SET(3), TILE_SET(4), TILE_SET(5), TILE_SET(6),
+    {0, 0, 0}, TILE_SET(1), TILE_SET(2), TILE_SET(3), TILE_SET(4), TILE_SET(5), TILE_SET(6),
 #if TILE_ROWS == 8
     TILE_SET(7), TILE_SET(8),
 #endif
 };
+/* clang-format on */
 
 /* The rows of one tile. */
 typedef struct tile_pointers {
@@ -142,8 +150,8 @@ static void multiply_panel(const cpu_rows *in, const cpu_rows *out, size_t sampl
     }
 }
 
-void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels, size_t depth,
-                 size_t columns, const float *start, bool add) {
+void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels,
+                 size_t depth, size_t columns, const float *start, bool add) {
     static const float zeros[3 * LANES];
     const bool padded = out->row_stride % LANES == 0 && out->row_stride >= columns;
     const size_t blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK, even = (depth + blocks - 1) / blocks;
@@ -154,8 +162,9 @@ void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t
             const size_t left = columns - c;
             wide = panel_vectors(left) * LANES;
             const cpu_rows target = {out->first + c, out->sample_stride, out->row_stride};
+            const float *first = start ? start + c : zeros;
             multiply_panel(&shifted, &target, samples, rows, panels + depth * c + k * wide, part, wide,
-                           padded ? wide : left, add || k > 0 ? NULL : start ? start + c : zeros);
+                           padded ? wide : left, add || k > 0 ? NULL : first);
         }
     }
 }
@@ -165,8 +174,11 @@ void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t
 INLINE void outer_tile(const int depth, const int vectors, const cpu_rows *left, const cpu_rows *right, size_t samples,
                        size_t rows, float *sum, size_t sum_stride, size_t valid) {
     vfloat s[TILE_ROWS][3];
-    for (int i = 0; i < depth; i++)
+    for (int i = 0; i < depth; i++) { /* sum may be far away by now */
+        __builtin_prefetch(sum + (size_t)i * sum_stride, 1);
+        __builtin_prefetch(sum + (size_t)i * sum_stride + vectors * LANES - 1, 1);
         for (int v = 0; v < vectors; v++) s[i][v] = v_set(0);
+    }
     for (size_t n = 0; n < samples; n++) {
         const float *a = left->first + n * left->sample_stride, *w = right->first + n * right->sample_stride;
         for (size_t l = 0; l < rows; l++, a += left->row_stride, w += right->row_stride) {
@@ -194,29 +206,41 @@ typedef void outer_function(const cpu_rows *left, const cpu_rows *right, size_t 
         outer_tile(depth, vectors, left, right, samples, rows, sum, sum_stride, valid);                                \
     }
 #define OUTERS(depth) OUTER(depth, 1) OUTER(depth, 2) OUTER(depth, 3)
+/* clang-format off */
 OUTERS(1) OUTERS(2) OUTERS(3) OUTERS(4) OUTERS(5) OUTERS(6)
 #if TILE_ROWS == 8
 OUTERS(7) OUTERS(8)
 #endif
 
-#define OUTER_SET(depth) {outer_##depth##_1, outer_##depth##_2, outer_##depth##_3}
+#define OUTER_SET(rows) {outer_##rows##_1, outer_##rows##_2, outer_##rows##_3}
 static outer_function *const outers[TILE_ROWS + 1][3] = {
-    {0, 0, 0},    OUTER_SET(1), OUTER_SET(2), OUTER_SET(3), OUTER_SET(4), OUTER_SET(5), OUTER_SET(6),
+    {0, 0, 0}, OUTER_SET(1), OUTER_SET(2), OUTER_SET(3), OUTER_SET(4), OUTER_SET(5), OUTER_SET(6),
 #if TILE_ROWS == 8
     OUTER_SET(7), OUTER_SET(8),
 #endif
 };
+/* clang-format on */
+
+/* `wide` columns from number c on, one row after another. */
+static void pack_rows(float *panel, const cpu_rows *from, size_t samples, size_t rows, size_t c, size_t wide) {
+    for (size_t n = 0; n < samples; n++) {
+        const float *row = from->first + n * from->sample_stride + c;
+        for (size_t l = 0; l < rows; l++, row += from->row_stride, panel += wide)
+            for (size_t v = 0; v < wide; v += LANES) v_store(panel + v, v_load(row + v));
+    }
+}
 
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
-                  size_t columns) {
+                  size_t columns, float *panel) {
     for (size_t c = 0, wide; c < columns; c += wide) {
         const size_t valid = columns - c, vectors = panel_vectors(valid), most = tile_rows(vectors);
-        const cpu_rows shifted = {right->first + c, right->sample_stride, right->row_stride};
         wide = vectors * LANES;
+        pack_rows(panel, right, samples, rows, c, wide);
+        const cpu_rows packed = {panel, rows * wide, wide};
         for (size_t k = 0; k < depth; k += most) {
             const size_t count = depth - k < most ? depth - k : most;
             const cpu_rows window = {left->first + k, left->sample_stride, left->row_stride};
-            outers[count][vectors - 1](&window, &shifted, samples, rows, sum + k * columns + c, columns, valid);
+            outers[count][vectors - 1](&window, &packed, samples, rows, sum + k * columns + c, columns, valid);
         }
     }
 }

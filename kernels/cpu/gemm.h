@@ -1,7 +1,7 @@
 /* gemm.h: the two matrix kernels that convolutions and dense layers are made of; gemm.c.
  *
- * A packed matrix of `depth` rows is cut into panels of 2 vectors of columns, the last of 3 or 1 where the number is odd;
- * in a panel the rows follow each other. Its floats: depth times columns rounded up to LANES.
+ * A packed matrix of `depth` rows is cut into panels of 2 vectors of columns, the last of 3 or 1 where the number is
+ * odd; in a panel the rows follow each other. Its floats: depth times columns rounded up to LANES.
  */
 #ifndef EXPCONV_CPU_GEMM_H
 #define EXPCONV_CPU_GEMM_H
@@ -30,12 +30,14 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
 
 /* out = start + in * panels, or out += in * panels where `add`; start (columns, up to a multiple of LANES) or NULL for
  * zeros. Where out's row_stride is not a multiple of LANES only `columns` floats of a row are touched. */
-void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels, size_t depth,
-                 size_t columns, const float *start, bool add);
+void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels,
+                 size_t depth, size_t columns, const float *start, bool add);
 
 /* sum[i][j] += over all rows: left[row][i] * right[row][j], for i < depth, j < columns; `sum` is (depth,columns).
- * Rows of `right` are readable up to a multiple of LANES. */
+ * Rows of `right` are readable up to a multiple of LANES. `panel` is scratch for OUTER_COLUMNS floats a row: columns of
+ * `right` are gathered there, so that they lie in few lines and pages. */
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
-                  size_t columns);
+                  size_t columns, float *panel);
+#define OUTER_COLUMNS (3 * LANES)
 
 #endif

@@ -1,6 +1,7 @@
-/* layout.c: how much memory a block wants, and where the pieces of one trial lie in it. The same walk does both, so that
- * they cannot disagree; the call's own batch lays the pieces out.
+/* layout.c: how much memory a block wants, and where the pieces of one trial lie in it. The same walk does both, so
+ * that they cannot disagree; the call's own batch lays the pieces out.
  */
+#include "gemm.h"
 #include "motif.h"
 #include "trial.h"
 
@@ -41,8 +42,7 @@ static size_t panel_floats(const cpu_trial *b) {
     if (b->block->kind == XC_BLOCK_ADD) return 0;
     const size_t forward = b->width * b->channels * b->columns;
     const size_t backward = b->width * b->columns * round_up(b->channels, LANES);
-    const size_t tables =
-        b->block->kind == XC_BLOCK_MOTIF ? motif_groups(b->width) * MOTIF_WORDS * b->columns : 0;
+    const size_t tables = b->block->kind == XC_BLOCK_MOTIF ? motif_groups(b->width) * MOTIF_WORDS * b->columns : 0;
     return larger(larger(forward, backward), tables);
 }
 
@@ -61,7 +61,7 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     if (drop_bytes > 0) b->dropped = take(pooled ? scratch : saved, drop_bytes, 1);
 
     b->scale = take_floats(scratch, columns);
-    b->offset = take_floats(scratch, columns);
+    b->shift = take_floats(scratch, columns);
     b->start = take_floats(scratch, columns);
     b->slope = take_floats(scratch, columns);
     b->level = take_floats(scratch, columns);
@@ -75,9 +75,10 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
         b->codes = take(scratch, b->batch * codes, sizeof(uint16_t));
         b->letters = take(scratch, codes + MOTIF_TAPS + (size_t)block->pad_left + b->length, 1);
     }
-    if (block->kind == XC_BLOCK_CONV) {
+    if (block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE) {
         const size_t rows = b->conv_length + b->gap;
-        b->padded = take_floats(scratch, cpu_chunk(b, rows, b->channels) * rows * b->channels);
+        if (cpu_needs_zeros(b)) b->padded = take_floats(scratch, cpu_conv_chunk(b) * rows * b->channels);
+        b->gathered = take_floats(scratch, cpu_gradient_chunk(b) * b->conv_length * OUTER_COLUMNS);
     }
 }
 

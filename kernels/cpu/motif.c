@@ -103,8 +103,8 @@ INLINE void look_up(const int vectors, const uint16_t *codes, const float *table
     }
 }
 
-INLINE void scatter(const int vectors, const uint16_t *codes, float *tables, size_t groups, const float *dz, size_t rows,
-                    size_t stride) {
+INLINE void scatter(const int vectors, const uint16_t *codes, float *tables, size_t groups, const float *dz,
+                    size_t rows, size_t stride) {
     for (size_t l = 0; l < rows; l++) {
         vfloat d[2];
         float *table = tables;

@@ -1,6 +1,6 @@
 /* norm.c: batch norm's statistics and constants. Each strip of rows is summed twice while it is warm, the second time
- * around its own mean; strips are merged in double (Chan, Golub, LeVeque 1979, equation 2.1), so a small variance beside
- * a large mean loses nothing. The activation before the norm is applied to z here, in place.
+ * around its own mean; strips are merged in double (Chan, Golub, LeVeque 1979, equation 2.1), so a small variance
+ * beside a large mean loses nothing. The activation before the norm is applied to z here, in place.
  */
 #include <math.h>
 
@@ -108,6 +108,6 @@ void xc_cpu_norm_constants(cpu_trial *b) {
     for (size_t f = 0; f < b->columns; f++) {
         const bool real = f < b->filters;
         b->scale[f] = !real ? 0 : b->norm ? b->gamma[f] * b->inverse[f] : 1;
-        b->offset[f] = real && b->norm ? (float)(b->beta[f] - (double)b->mean[f] * b->scale[f]) : 0;
+        b->shift[f] = real && b->norm ? b->beta[f] : 0;
     }
 }

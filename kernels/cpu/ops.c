@@ -27,8 +27,10 @@ static void add_backward(cpu_trial *b) {
         const float *dz = b->z + r * b->columns; /* (Fs) */
         for (size_t f = 0; f < b->columns; f += LANES) {
             const size_t left = b->filters - f, at = r * b->filters + f;
-            if (b->dx) v_store_part(b->dx + at, v_load(dz + f) + (b->add_to_dx ? v_load_part(b->dx + at, left) : v_set(0)), left);
-            if (b->dx_skip) v_store_part(b->dx_skip + at, v_load(dz + f), left);
+            const vfloat gradient = v_load(dz + f);
+            const vfloat before = b->dx && b->add_to_dx ? v_load_part(b->dx + at, left) : v_set(0);
+            if (b->dx) v_store_part(b->dx + at, before + gradient, left);
+            if (b->dx_skip) v_store_part(b->dx_skip + at, gradient, left);
         }
     }
 }
@@ -37,7 +39,10 @@ static void add_backward(cpu_trial *b) {
 
 typedef void linear_part(cpu_trial *b);
 
-static xc_status forward(const xc_block_args *args, linear_part *linear) {
+static xc_status forward(const xc_block_args *args, linear_part *linear, xc_error *error) {
+    if (args->block->pool >= (int32_t)ROUTE_DROPPED)
+        return xc_fail(error, XC_DEVICE, "pool %d is wider than the CPU backend's %d; use a smaller one",
+                       args->block->pool, (int)ROUTE_DROPPED - 1);
     for (int32_t t = 0; t < args->trials; t++) {
         cpu_trial b;
         xc_cpu_load(args, (size_t)t, &b);
@@ -47,7 +52,8 @@ static xc_status forward(const xc_block_args *args, linear_part *linear) {
     return XC_OK;
 }
 
-static xc_status backward(const xc_block_args *args, linear_part *linear) {
+static xc_status backward(const xc_block_args *args, linear_part *linear, xc_error *error) {
+    (void)error;
     for (int32_t t = 0; t < args->trials; t++) {
         cpu_trial b;
         xc_cpu_load(args, (size_t)t, &b);
@@ -60,8 +66,8 @@ static xc_status backward(const xc_block_args *args, linear_part *linear) {
 
 #define OP(name, direction, linear)                                                                                    \
     static xc_status name##_##direction(const xc_backend *backend, const xc_block_args *args, xc_error *error) {       \
-        (void)backend, (void)error;                                                                                    \
-        return direction(args, linear);                                                                                \
+        (void)backend;                                                                                                 \
+        return direction(args, linear, error);                                                                         \
     }
 OP(motif_block, forward, xc_cpu_motif_forward)
 OP(motif_block, backward, xc_cpu_motif_backward)

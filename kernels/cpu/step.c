@@ -10,8 +10,8 @@ typedef struct step_factors {
 } step_factors;
 
 /* `count` parameters with one L2 factor; `penalty` is twice it. */
-static void adam(float *restrict w, float *restrict g, float *restrict m, float *restrict v, size_t count, float penalty,
-                 const step_factors *factors) {
+static void adam(float *restrict w, float *restrict g, float *restrict m, float *restrict v, size_t count,
+                 float penalty, const step_factors *factors) {
     const step_factors s = *factors;
     for (size_t i = 0; i < count; i++) {
         const float gradient = g[i] + penalty * w[i];
@@ -46,7 +46,7 @@ static step_factors factors_of(const xc_step_args *args, size_t trial) {
     const double beta1 = args->beta1, beta2 = args->beta2, s = (double)args->step[trial] + 1;
     double rate = args->learning_rate[trial];
     if (args->kind == XC_ADAM) rate *= sqrt(1 - pow(beta2, s)) / (1 - pow(beta1, s));
-    return (step_factors){(float)rate,        args->beta1,   args->beta2, (float)(1 - beta1),
+    return (step_factors){(float)rate,        args->beta1,   args->beta2,   (float)(1 - beta1),
                           (float)(1 - beta2), args->epsilon, args->momentum};
 }
 

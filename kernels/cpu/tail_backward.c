@@ -2,7 +2,7 @@
  * (it is zero elsewhere), with the sums that batch norm wants; then dz at every position, when the linear part asks for
  * it:
  *
- *   dz = scale (du - dbeta / n - (z - mean) inverse dgamma / n) = scale du - (slope z + level)
+ *   dz = scale (du - dbeta / n - (z - mean) inverse dgamma / n) = scale du - ((z - mean) slope + level)
  *
  * where slope and level are 0 in inference and without batch norm. Source: Ioffe & Szegedy 2015, section 3.
  */
@@ -22,12 +22,12 @@ INLINE vint passes(const cpu_trial *b, size_t output, size_t f) {
 /* dy to du, and u to the strip, for the slopes. */
 static void prepare_strip(cpu_trial *b, const float *peak, size_t output, size_t rows) {
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
         const float *dy = b->dy + output * b->filters + f;
         float *du = b->du + output * b->columns;
         for (size_t r = 0; r < rows; r++) {
             const size_t e = r * b->columns + f;
-            v_store(b->strip + e, v_load(peak + e) * scale + offset);
+            v_store(b->strip + e, cpu_normalised(&by, v_load(peak + e)));
             v_store(du + e, v_load_part(dy + r * b->filters, b->filters - f));
         }
     }
@@ -36,22 +36,23 @@ static void prepare_strip(cpu_trial *b, const float *peak, size_t output, size_t
 
 /* Through dropout, with the sums of du and of du (z - mean) of the strip. Relu, whose slope is but a mask, begins here
  * with dy. */
-INLINE void finish_strip(cpu_trial *b, const float *peak, size_t output, size_t rows, const bool relu, const bool drop) {
+INLINE void finish_strip(cpu_trial *b, const float *peak, size_t output, size_t rows, const bool relu,
+                         const bool drop) {
     const vfloat keep = v_set(cpu_keep_factor(b));
     float *sum_g = b->strip, *sum_gz = b->strip + b->columns, *du = b->du + output * b->columns;
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f), mean = v_load(b->mean + f);
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
         const size_t left = b->filters - f;
         vfloat g = v_set(0), gz = v_set(0);
         for (size_t r = 0; r < rows; r++) {
             const size_t e = r * b->columns + f;
             const vfloat z = v_load(peak + e);
             vfloat d = relu ? v_load_part(b->dy + (output + r) * b->filters + f, left) : v_load(du + e);
-            if (relu) d = v_where(z * scale + offset > 0.0f, d);
+            if (relu) d = v_where(cpu_normalised(&by, z) > 0.0f, d);
             if (drop) d = v_where(passes(b, output + r, f), d * keep);
             if (relu || drop) v_store(du + e, d);
             g += d;
-            gz += d * (z - mean);
+            gz += d * (z - by.mean);
         }
         v_store(sum_g + f, g);
         v_store(sum_gz + f, gz);
@@ -78,7 +79,7 @@ static void norm_gradients(cpu_trial *b) {
     for (size_t f = 0; f < b->columns; f++) {
         const double dbeta = b->sums[f], dgamma = b->sums[b->columns + f] * b->inverse[f];
         const double slope = b->norm && b->training ? b->scale[f] * dgamma * b->inverse[f] / n : 0;
-        const double level = b->norm && b->training ? b->scale[f] * dbeta / n - slope * b->mean[f] : 0;
+        const double level = b->norm && b->training ? b->scale[f] * dbeta / n : 0;
         b->slope[f] = (float)slope;
         b->level[f] = (float)level;
         if (!b->norm || f >= b->filters) continue;
@@ -104,17 +105,17 @@ void xc_cpu_tail_begin(cpu_trial *b) {
 /* ---- dz ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct formula {
-    vfloat scale, slope, level;
+    vfloat mean, scale, slope, level;
     bool relu; /* the activation before the norm is relu: nothing goes below 0 */
 } formula;
 
 INLINE formula formula_of(const cpu_trial *b, size_t f) {
-    return (formula){v_load(b->scale + f), v_load(b->slope + f), v_load(b->level + f),
+    return (formula){v_load(b->mean + f), v_load(b->scale + f), v_load(b->slope + f), v_load(b->level + f),
                      b->block->before_norm == XC_RELU};
 }
 
 INLINE vfloat apply(const formula *c, vfloat z, vfloat du) {
-    const vfloat dz = c->scale * du - (z * c->slope + c->level);
+    const vfloat dz = c->scale * du - ((z - c->mean) * c->slope + c->level);
     return c->relu ? v_where(z > 0.0f, dz) : dz;
 }
 

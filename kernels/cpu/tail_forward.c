@@ -8,27 +8,34 @@
 
 #define NOWHERE 0x7fffffff
 
-/* u of `rows` rows of z. */
-static void normalise(const cpu_trial *b, const float *z, size_t rows, float *u) {
+/* Whether the clip of an exponential is to be counted. */
+static bool counts(const cpu_trial *b) { return b->clipped && b->activation.kind == XC_EXPONENTIAL; }
+
+/* Adds a count per lane, of which the first `valid` are filters. */
+static void add_clipped(const cpu_trial *b, vint count, size_t valid) {
+    for (size_t i = 0; i < LANES && i < valid; i++) *b->clipped += (uint64_t)count[i];
+}
+
+/* u of `rows` rows of z, and how many of them the clip will meet. */
+INLINE void normalise_columns(const cpu_trial *b, const float *z, size_t rows, float *u, const bool count) {
+    const vfloat times = v_set(b->activation.scale), clip = v_set(b->activation.clip);
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
-        for (size_t e = f; e < rows * b->columns; e += b->columns) v_store(u + e, v_load(z + e) * scale + offset);
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
+        vint clipped = {0};
+        for (size_t e = f; e < rows * b->columns; e += b->columns) {
+            const vfloat value = cpu_normalised(&by, v_load(z + e));
+            if (count) clipped -= value * times > clip;
+            v_store(u + e, value);
+        }
+        if (count) add_clipped(b, clipped, b->filters - f);
     }
 }
 
-/* Adds the activations of `rows` rows that the clip meets to the trial's count. */
-static void count_clipped(const cpu_trial *b, const float *u, size_t rows) {
-    if (!b->clipped || b->activation.kind != XC_EXPONENTIAL) return;
-    const vfloat scale = v_set(b->activation.scale), clip = v_set(b->activation.clip);
-    vint count = {0};
-    for (size_t r = 0; r < rows; r++, u += b->columns)
-        for (size_t f = 0; f < b->columns; f += LANES) {
-            vint met = scale * v_load(u + f) > clip;
-            for (size_t i = 0; f + LANES > b->filters && i < LANES; i++)
-                if (f + i >= b->filters) met[i] = 0;
-            count -= met;
-        }
-    for (int i = 0; i < LANES; i++) *b->clipped += (uint64_t)count[i];
+static void normalise(const cpu_trial *b, const float *z, size_t rows, float *u) {
+    if (counts(b))
+        normalise_columns(b, z, rows, u, true);
+    else
+        normalise_columns(b, z, rows, u, false);
 }
 
 /* ---- no pool ----------------------------------------------------------------------------------------------------- */
@@ -39,13 +46,13 @@ INLINE void drop_rows(const cpu_trial *b, const float *from, size_t rows, size_t
                       const bool drop) {
     const vfloat keep = v_set(cpu_keep_factor(b));
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
         const size_t left = b->filters - f;
         for (size_t r = 0; r < rows; r++) {
             const size_t e = element + r * b->filters + f;
             vfloat value = v_load(from + r * b->columns + f);
             if (relu) {
-                value = value * scale + offset;
+                value = cpu_normalised(&by, value);
                 value = v_select(value <= 0.0f, v_set(0), value);
             }
             if (drop) value = v_where(cpu_kept(b->dropped, e), value * keep);
@@ -63,7 +70,6 @@ static void forward_strip(cpu_trial *b, const float *z, size_t rows, size_t elem
         return;
     }
     normalise(b, z, rows, b->strip);
-    count_clipped(b, b->strip, rows);
     xc_cpu_activate(&b->activation, b->strip, rows * b->columns);
     if (b->dropped)
         drop_rows(b, b->strip, rows, element, false, true);
@@ -109,15 +115,18 @@ typedef struct choice {
     int32_t *gap; /* (Fs) place of the first that is dropped, NOWHERE if none is */
 } choice;
 
-INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const bool fused, const bool drop) {
+INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const bool fused, const bool drop,
+                   const bool count) {
+    const vfloat times = v_set(b->activation.scale), clip = v_set(b->activation.clip);
     for (size_t f = 0; f < b->columns; f += LANES) {
-        const vfloat scale = v_load(b->scale + f), offset = v_load(b->offset + f);
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
         vfloat best = v_set(-__builtin_inff()), peak = v_set(0);
-        vint at = v_set_int(NOWHERE), gap = v_set_int(NOWHERE), place = v_set_int(w->place);
+        vint at = v_set_int(NOWHERE), gap = v_set_int(NOWHERE), place = v_set_int(w->place), clipped = {0};
         for (size_t p = 0; p < w->count; p++, place += 1) {
             const vfloat z = v_load(w->z + p * b->columns + f);
-            const vfloat key = fused ? z * scale + offset : v_load(w->keys + p * b->columns + f);
+            const vfloat key = fused ? cpu_normalised(&by, z) : v_load(w->keys + p * b->columns + f);
             vint take = (key > best) | (key != key);
+            if (count) clipped -= key * times > clip;
             if (drop) {
                 const vint kept = cpu_kept(b->dropped, w->element + p * b->filters + f);
                 take &= kept;
@@ -131,12 +140,13 @@ INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const 
         v_store(to->peak + f, peak);
         *(vint *)(to->at + f) = at;
         if (drop) *(vint *)(to->gap + f) = gap;
+        if (count) add_clipped(b, clipped, b->filters - f);
     }
 }
 
 /* Chosen values, activated by now, to y and route: 0 where a dropped element was first or larger. */
 static void finish(const cpu_trial *b, const choice *from, size_t output) {
-    float *y = b->y + output * b->filters;             /* (F) */
+    float *y = b->y + output * b->filters;            /* (F) */
     uint16_t *route = b->route + output * b->columns; /* (Fs) */
     const vfloat keep = v_set(cpu_keep_factor(b));
     for (size_t f = 0; f < b->columns; f += LANES) {
@@ -153,6 +163,22 @@ static void finish(const cpu_trial *b, const choice *from, size_t output) {
     }
 }
 
+/* The choice for one window; `fused`: on u, before the activation. */
+static void choose_window(cpu_trial *b, window *w, const choice *to, bool fused) {
+    const bool drop = b->dropped != NULL, count = fused && counts(b);
+    if (!fused) {
+        normalise(b, w->z, w->count, b->keys);
+        xc_cpu_activate(&b->activation, b->keys, w->count * b->columns);
+        w->keys = b->keys;
+    }
+    if (!fused && drop) choose(b, w, to, false, true, false);
+    if (!fused && !drop) choose(b, w, to, false, false, false);
+    if (fused && drop && count) choose(b, w, to, true, true, true);
+    if (fused && drop && !count) choose(b, w, to, true, true, false);
+    if (fused && !drop && count) choose(b, w, to, true, false, true);
+    if (fused && !drop && !count) choose(b, w, to, true, false, false);
+}
+
 /* Outputs `first` .. `first + count - 1` of sequence n. */
 static void pool_strip(cpu_trial *b, size_t n, size_t first, size_t count, bool fused) {
     const size_t strip = b->strip_rows * b->columns;
@@ -161,18 +187,7 @@ static void pool_strip(cpu_trial *b, size_t n, size_t first, size_t count, bool 
         const choice to = {b->strip + row, b->peak + output * b->columns, (int32_t *)(b->strip + strip + row),
                            (int32_t *)(b->strip + 2 * strip + row)};
         window w = find_window(b, n, first + i);
-        if (!fused || (b->clipped && b->activation.kind == XC_EXPONENTIAL)) {
-            normalise(b, w.z, w.count, b->keys);
-            count_clipped(b, b->keys, w.count);
-        }
-        if (!fused) {
-            xc_cpu_activate(&b->activation, b->keys, w.count * b->columns);
-            w.keys = b->keys;
-        }
-        if (fused && b->dropped) choose(b, &w, &to, true, true);
-        if (fused && !b->dropped) choose(b, &w, &to, true, false);
-        if (!fused && b->dropped) choose(b, &w, &to, false, true);
-        if (!fused && !b->dropped) choose(b, &w, &to, false, false);
+        choose_window(b, &w, &to, fused);
     }
     if (fused) xc_cpu_activate(&b->activation, b->strip, count * b->columns);
     for (size_t i = 0; i < count; i++) {
@@ -189,10 +204,8 @@ static void forward_pooled(cpu_trial *b) {
     for (size_t n = 0; n < b->batch; n++) {
         for (size_t j = 0; j < b->out_length; j += b->strip_rows)
             pool_strip(b, n, j, b->out_length - j < b->strip_rows ? b->out_length - j : b->strip_rows, fused);
-        for (int64_t l = covered; l < (int64_t)b->conv_length; l++) { /* in no window, and yet activated */
+        for (int64_t l = covered; counts(b) && l < (int64_t)b->conv_length; l++) /* in no window, but they count */
             normalise(b, cpu_z_row(b, n, (size_t)l), 1, b->keys);
-            count_clipped(b, b->keys, 1);
-        }
     }
 }
 

@@ -28,36 +28,36 @@ typedef struct cpu_trial {
     uint64_t seed, step;
 
     const xc_dna_view *dna;
-    const uint32_t *index;  /* (N) */
-    const float *x;         /* (N,L,C) */
-    const float *x_skip;    /* (N,Lc,F) */
-    const float *kernel;    /* (K,C,F) */
-    const float *bias;      /* (F); this and below: NULL is what the block has not */
-    const float *gamma;     /* (F) */
-    const float *beta;      /* (F) */
-    float *running;         /* (2,F) */
-    float *dkernel;         /* (K,C,F) */
-    float *dbias;           /* (F) */
-    float *dgamma, *dbeta;  /* (F) */
-    float *y;               /* (N,Lp,F) */
-    const float *dy;        /* (N,Lp,F) */
-    float *dx;              /* (N,L,C) */
-    float *dx_skip;         /* (N,Lc,F) */
-    uint64_t *clipped;      /* (1) */
+    const uint32_t *index; /* (N) */
+    const float *x;        /* (N,L,C) */
+    const float *x_skip;   /* (N,Lc,F) */
+    const float *kernel;   /* (K,C,F) */
+    const float *bias;     /* (F); this and below: NULL is what the block has not */
+    const float *gamma;    /* (F) */
+    const float *beta;     /* (F) */
+    float *running;        /* (2,F) */
+    float *dkernel;        /* (K,C,F) */
+    float *dbias;          /* (F) */
+    float *dgamma, *dbeta; /* (F) */
+    float *y;              /* (N,Lp,F) */
+    const float *dy;       /* (N,Lp,F) */
+    float *dx;             /* (N,L,C) */
+    float *dx_skip;        /* (N,Lc,F) */
+    uint64_t *clipped;     /* (1) */
 
     /* Saved. */
-    float *z;          /* (gap + N (Lc + gap), Fs) input of batch norm; backward puts dz in its place */
-    float *mean;       /* (Fs) that batch norm used; 0 without */
-    float *inverse;    /* (Fs) 1 / sqrt(variance + epsilon); 1 without */
-    float *peak;       /* (N,Lp,Fs) z at the winner; pool > 1 only */
-    uint16_t *route;   /* (N,Lp,Fs) place of the winner from the window's first position; pool > 1 only */
-    uint8_t *dropped;  /* (N Lc F / 8) bit e: element e is dropped; in scratch when pool > 1; NULL: no dropout */
+    float *z;         /* (gap + N (Lc + gap), Fs) input of batch norm; backward puts dz in its place */
+    float *mean;      /* (Fs) that batch norm used; 0 without */
+    float *inverse;   /* (Fs) 1 / sqrt(variance + epsilon); 1 without */
+    float *peak;      /* (N,Lp,Fs) z at the winner; pool > 1 only */
+    uint16_t *route;  /* (N,Lp,Fs) place of the winner from the window's first position; pool > 1 only */
+    uint8_t *dropped; /* (N Lc F / 8) bit e: element e is dropped; in scratch when pool > 1; NULL: no dropout */
 
     /* Scratch. */
-    float *scale;      /* (Fs) gamma inverse; u = scale z + offset */
-    float *offset;     /* (Fs) beta - scale mean */
-    float *start;      /* (Fs) bias, what sums begin with */
-    float *slope;      /* (Fs) and level (Fs): dz = scale du - (slope z + level), see tail_backward.c */
+    float *scale; /* (Fs) gamma inverse: u = (z - mean) scale + shift */
+    float *shift; /* (Fs) beta */
+    float *start; /* (Fs) bias, what sums begin with */
+    float *slope; /* (Fs) and level (Fs), of the gradient: see tail_backward.c */
     float *level;
     double *sums;      /* (2,Fs) */
     float *strip;      /* (3, STRIP floats) */
@@ -65,10 +65,23 @@ typedef struct cpu_trial {
     float *keys;       /* (P,Fs) activations of one window where they are not monotone */
     float *panels;     /* packed kernel, see gemm.h; the motif block's tables */
     float *padded;     /* a chunk of x with its zeros, see conv.c */
+    float *gathered;   /* (rows of a gradient chunk, OUTER_COLUMNS), see gemm.h */
     uint16_t *codes;   /* (N, code count) the motif block's table rows, see motif.c */
     uint8_t *letters;  /* one sequence with what lies beyond its ends */
     float *du;         /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
 } cpu_trial;
+
+/* Batch norm of one vector of columns. Centred first: where the variance is nearly 0, z - mean is exact and a product
+ * with the mean would not be. */
+typedef struct cpu_normaliser {
+    vfloat mean, scale, shift;
+} cpu_normaliser;
+
+INLINE cpu_normaliser cpu_normaliser_of(const cpu_trial *b, size_t f) {
+    return (cpu_normaliser){v_load(b->mean + f), v_load(b->scale + f), v_load(b->shift + f)};
+}
+
+INLINE vfloat cpu_normalised(const cpu_normaliser *by, vfloat z) { return (z - by->mean) * by->scale + by->shift; }
 
 /* Row l of sequence n of z. */
 INLINE float *cpu_z_row(const cpu_trial *b, size_t n, size_t l) {
@@ -80,11 +93,36 @@ INLINE float cpu_keep_factor(const cpu_trial *b) {
     return b->dropped ? 65536.0f / (65536.0f - (float)xc_dropout_threshold(b->block->dropout)) : 1;
 }
 
-/* Sequences whose rows of `row_floats` floats fit the half of a second cache that a chunk may take; at least 1. */
+/* ---- chunks: as many sequences as the second cache holds --------------------------------------------------------- */
+
+/* Sequences of `rows` rows of `row_floats` floats; at least 1. */
 INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
     const size_t fit = ((size_t)160 << 10) / (rows * row_floats * sizeof(float));
     return fit < 1 ? 1 : fit < b->batch ? fit : b->batch;
 }
+
+/* Whether a convolution reads beyond the ends of a sequence. */
+INLINE bool cpu_needs_zeros(const cpu_trial *b) {
+    return b->block->pad_left > 0 || b->conv_length + b->gap - (size_t)b->block->pad_left > b->length;
+}
+
+/* A dense layer needs no borders and no chunks: its rows are one sequence of N. */
+INLINE bool cpu_is_flat(const cpu_trial *b) {
+    return b->gap == 0 && !cpu_needs_zeros(b) && b->length == b->conv_length;
+}
+
+INLINE size_t cpu_conv_chunk(const cpu_trial *b) {
+    return cpu_is_flat(b) ? b->batch : cpu_chunk(b, b->conv_length + b->gap, b->channels);
+}
+
+/* Backward wants both x and dz of a chunk there, and the columns of dz that a tile reads in half of the first cache. */
+INLINE size_t cpu_gradient_chunk(const cpu_trial *b) {
+    const size_t fit = 16384 / (2 * VECTOR_BYTES) / b->conv_length, most = cpu_conv_chunk(b);
+    if (cpu_is_flat(b)) return b->batch;
+    return fit < 1 ? 1 : fit < most ? fit : most;
+}
+
+/* ---- what the files offer each other ----------------------------------------------------------------------------- */
 
 /* layout.c: sizes, and a trial's pointers. */
 #define xc_cpu_block_memory XC_ISA_NAME(xc_cpu_block_memory)
@@ -92,8 +130,8 @@ INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
 void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
 
-/* motif.c, conv.c, ops.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward calls
- * xc_cpu_tail_rows for the rows it is about to read. */
+/* motif.c, conv.c, ops.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward
+ * calls xc_cpu_tail_rows for the rows it is about to read. */
 #define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
 #define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
 #define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
@@ -124,9 +162,9 @@ void xc_cpu_norm_constants(cpu_trial *b);
 #define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
 #define xc_cpu_tail_end XC_ISA_NAME(xc_cpu_tail_end)
 void xc_cpu_tail_forward(cpu_trial *b);
-void xc_cpu_tail_begin(cpu_trial *b);                                        /* dy to du, gradients of batch norm */
+void xc_cpu_tail_begin(cpu_trial *b);                                         /* dy to du, gradients of batch norm */
 void xc_cpu_tail_rows(cpu_trial *b, size_t first_sequence, size_t sequences); /* z to dz, each row once */
-void xc_cpu_tail_end(cpu_trial *b);                                          /* gradient of the bias */
+void xc_cpu_tail_end(cpu_trial *b);                                           /* gradient of the bias */
 
 /* activation.c: in place on `count` floats, a multiple of LANES. */
 #define xc_cpu_activate XC_ISA_NAME(xc_cpu_activate)

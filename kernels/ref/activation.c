@@ -1,8 +1,8 @@
 /* activation.c: every activation and its slope.
  *
- * Formulas: methods and scripts of Koo & Ploenzke 2021 (doi 10.1038/s42256-020-00291-x), supplementary table of modified
- * activations; slopes by hand. The exponential's clip and what is beyond it are ours. Where a formula loses digits by
- * cancellation the equal form without it stands here, with the original beside it.
+ * Formulas: methods and published scripts of Koo & Ploenzke 2021 (doi 10.1038/s42256-020-00291-x); slopes by hand. The
+ * exponential's clip and what is beyond it are ours. Where a formula loses digits by cancellation the equal form
+ * without it stands here, with the original beside it.
  */
 #include "activation.h"
 

@@ -1,5 +1,5 @@
-/* add_block.c: the end of a residual unit, z = x + x_skip; the gradient of both is dz. He et al. 2016 (arXiv 1512.03385),
- * equation 1.
+/* add_block.c: the end of a residual unit, z = x + x_skip; the gradient of both is dz.
+ * Source: He et al. 2016 (arXiv 1512.03385), equation 1.
  */
 #include "reference.h"
 

@@ -187,10 +187,14 @@ void xc_ref_tail_backward(xc_ref_block *b) {
 
 const xc_ref_linear *xc_ref_linear_of(xc_block_kind kind) {
     switch (kind) {
-    case XC_BLOCK_MOTIF: return &xc_ref_motif;
-    case XC_BLOCK_CONV: return &xc_ref_conv;
-    case XC_BLOCK_DENSE: return &xc_ref_dense;
-    case XC_BLOCK_ADD: break;
+        case XC_BLOCK_MOTIF:
+            return &xc_ref_motif;
+        case XC_BLOCK_CONV:
+            return &xc_ref_conv;
+        case XC_BLOCK_DENSE:
+            return &xc_ref_dense;
+        case XC_BLOCK_ADD:
+            break;
     }
     return &xc_ref_add;
 }

@@ -1,4 +1,5 @@
-/* dense_block.c: the matrix product z[n,f] = sum_c x[n,c] kernel[c,f] and its two gradients. The bias is added in block.c.
+/* dense_block.c: the matrix product z[n,f] = sum_c x[n,c] kernel[c,f] and its two gradients. The bias is added in
+ * block.c.
  */
 #include "reference.h"
 

@@ -2,7 +2,8 @@
  * struct below; the ops (trial.c) only convert floats to it and back. So a test can load a trial, change a double,
  * run the core again and take differences that no float has rounded.
  *
- * Letters as in backend.h: N batch, L length, C channels, F filters, K width, Lc and Lp length after convolution and pool.
+ * Letters as in backend.h: N batch, L length, C channels, F filters, K width, Lc and Lp length after convolution and
+ * pool.
  */
 #ifndef EXPCONV_REFERENCE_H
 #define EXPCONV_REFERENCE_H
@@ -33,21 +34,21 @@ typedef struct xc_ref_block {
     uint64_t clipped; /* activations that the clip met */
 
     /* Backward reads dy and writes the others, with `=`. */
-    double *dy;               /* (N,Lp,F) */
-    double *du;               /* (N,Lc,F) */
-    double *dz;               /* (N,Lc,F) */
-    double *dx;               /* (N,L,C) */
-    double *dx_skip;          /* (N,Lc,F) */
-    double *dkernel;          /* (K,C,F) */
-    double *dbias;            /* (F) */
-    double *dgamma, *dbeta;   /* (F) */
+    double *dy;             /* (N,Lp,F) */
+    double *du;             /* (N,Lc,F) */
+    double *dz;             /* (N,Lc,F) */
+    double *dx;             /* (N,L,C) */
+    double *dx_skip;        /* (N,Lc,F) */
+    double *dkernel;        /* (K,C,F) */
+    double *dbias;          /* (F) */
+    double *dgamma, *dbeta; /* (F) */
 } xc_ref_block;
 
 /* The part of a block that differs between kinds. */
 typedef struct xc_ref_linear {
     void (*load)(const xc_block_args *args, int32_t trial, xc_ref_block *b); /* trial's input to x (and x_skip) */
-    void (*forward)(xc_ref_block *b);  /* x, kernel to z, without bias */
-    void (*backward)(xc_ref_block *b); /* dz to dkernel, dx, dx_skip */
+    void (*forward)(xc_ref_block *b);                                        /* x, kernel to z, without bias */
+    void (*backward)(xc_ref_block *b);                                       /* dz to dkernel, dx, dx_skip */
 } xc_ref_linear;
 
 extern const xc_ref_linear xc_ref_motif, xc_ref_conv, xc_ref_dense, xc_ref_add;

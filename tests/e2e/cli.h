@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- a folder for each test --------------------------------------------------------------------------------------- */
+/* ---- a folder for each test ---------------------------------------------------------------------------------------
+ */
 
 static char folder[64]; /* no slash at the end */
 
@@ -28,7 +29,7 @@ static char folder[64]; /* no slash at the end */
 static struct path {
     struct path *next;
     char text[];
-} *paths;
+} * paths;
 
 static inline int make_test_folder(void **state) {
     (void)state;
@@ -102,7 +103,10 @@ static inline void assert_no_leftovers(void) {
     if (system(command) != 0) fail_msg("temporary files were left in %s", folder);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------ */
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
+
+/* ---- running ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct outcome {
     int status; /* exit status; 128 + signal when it was killed */
@@ -113,8 +117,8 @@ typedef struct outcome {
 static inline pid_t start(rlim_t file_limit, const char *arguments) {
     char command[4096];
     const char *program = getenv("EXPCONV");
-    snprintf(command, sizeof command, "exec %s %s >'%s/stdout' 2>'%s/stderr'", program ? program : "./expconv", arguments,
-             folder, folder);
+    snprintf(command, sizeof command, "exec %s %s >'%s/stdout' 2>'%s/stderr'", program ? program : "./expconv",
+             arguments, folder, folder);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child > 0) return child;
@@ -173,7 +177,8 @@ static inline void assert_refused(const outcome *result, int status, ...) {
     va_end(parts);
 }
 
-/* ---- HDF5 files --------------------------------------------------------------------------------------------------- */
+/* ---- HDF5 files ---------------------------------------------------------------------------------------------------
+ */
 
 enum { LENGTH = 40, CLASSES = 2, TRAIN = 200, VALID = 60, TEST = 70 };
 

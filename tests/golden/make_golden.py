@@ -27,8 +27,9 @@ All below is computed in float64 and rounded once to float32 (PyTorch then conti
 
 beta_shift is 0, and 8 where the first activation is log: near its pole no float32 network can agree (PyTorch's own
 misses by 4e-3), so both branches of |x| are taken away from it; the pole is the op tests' matter. sequence_tag is
-1000 or the first after 1100 whose network is steady: where no relu and no max pool sits so near to an edge that
-weights shaken by 5e-6 of themselves, as rounding does, push an element over it and change the gradient in a jump.
+1000 or the first from 1100 on whose network is steady: where no relu and no max pool sits so near to an edge that
+weights shaken by 5e-6 of themselves, as rounding does, push an element over it and change the gradient in a jump
+(2e-6 in basset and cnn-deep-1000, whose many elements leave hardly a steadier choice).
 
 Batch norm uses the batch's own statistics (biased variance, eps 1e-3); dropout is off. The loss is binary
 cross-entropy on the logits, the mean over batch and classes, without the L2 penalty. The exponential is
@@ -72,7 +73,8 @@ SEQUENCE_TAGS = (1000, *range(1100, 1900))
 LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 ACTIVATION = {"cnn-50": "relu", "basset": "softplus", "cnn-deep-log": "log", "cnn-deep-log-nol2": "log",
               "cnn-dist-log": "log", "cnn-dist-log-nol2": "log"}
-SHAKE, STEADY_GRADIENT, STEADY_LOSS, SHAKES = 5e-6, 2e-4, 2e-4, 6
+SHAKE = {"basset": 2e-6, "cnn-deep-1000": 2e-6}  # 5e-6 elsewhere
+STEADY_GRADIENT, STEADY_LOSS, SHAKES = 2e-4, 2e-4, 6
 
 
 # ------------------------------------------------- the function behind the data
@@ -188,7 +190,7 @@ def shaken(name, tag, seed):
     with torch.no_grad():
         for weights in network.parameters():
             noise = torch.rand(weights.shape, generator=generator, dtype=torch.float64)
-            weights *= 1 + SHAKE * (2 * noise - 1)
+            weights *= 1 + SHAKE.get(name, 5e-6) * (2 * noise - 1)
     return network, x, y
 
 

@@ -14,8 +14,8 @@ typedef struct tiny {
     const uint32_t *index;
     const float *parameters; /* (count) */
     size_t parameter_count;
-    float *running; /* (2 F) in and out */
-    float *y;       /* out */
+    float *running;  /* (2 F) in and out */
+    float *y;        /* out */
     const float *dy; /* NULL: forward only */
     float *dx;       /* out */
 } tiny;
@@ -36,13 +36,25 @@ static void run_tiny(const xc_backend *backend, const tiny *c, xc_block_op forwa
     backend->block_memory(backend, block, c->batch, &memory);
     xc_dna_view dna = {0};
     xc_block_args args = {
-        .block = block, .trials = 1, .batch = c->batch, .training = c->training, .dna = &dna,
-        .x = place(backend, c->x, c->x ? in : 0), .x_skip = place(backend, c->x_skip, c->x_skip ? in : 0),
+        .block = block,
+        .trials = 1,
+        .batch = c->batch,
+        .training = c->training,
+        .dna = &dna,
+        .x = place(backend, c->x, c->x ? in : 0),
+        .x_skip = place(backend, c->x_skip, c->x_skip ? in : 0),
         .index = place(backend, c->index, c->index ? (size_t)c->batch * 4 : 0),
-        .parameters = place(backend, c->parameters, parameters), .gradients = place(backend, NULL, parameters),
-        .parameter_stride = c->parameter_count, .running = place(backend, c->running, c->running ? running : 0),
-        .running_stride = 2 * (size_t)block->filters, .activation = &c->activation, .seed = &c->seed, .step = &c->step,
-        .y = place(backend, NULL, out), .saved = place(backend, NULL, memory.saved), .saved_stride = memory.saved,
+        .parameters = place(backend, c->parameters, parameters),
+        .gradients = place(backend, NULL, parameters),
+        .parameter_stride = c->parameter_count,
+        .running = place(backend, c->running, c->running ? running : 0),
+        .running_stride = 2 * (size_t)block->filters,
+        .activation = &c->activation,
+        .seed = &c->seed,
+        .step = &c->step,
+        .y = place(backend, NULL, out),
+        .saved = place(backend, NULL, memory.saved),
+        .saved_stride = memory.saved,
         .scratch = place(backend, NULL, memory.scratch),
     };
     void *bases = NULL, *run_start = NULL, *runs = NULL;
@@ -59,23 +71,48 @@ static void run_tiny(const xc_backend *backend, const tiny *c, xc_block_op forwa
     assert_int_equal(forward(backend, &args, &error), XC_OK);
     backend->download(backend, c->y, args.y, out);
     if (c->running) backend->download(backend, c->running, args.running, running);
-    void *dy = place(backend, c->dy, c->dy ? out : 0), *dx = place(backend, NULL, in), *dx_skip = place(backend, NULL, in);
+    void *dy = place(backend, c->dy, c->dy ? out : 0), *dx = place(backend, NULL, in),
+         *dx_skip = place(backend, NULL, in);
     if (c->dy) {
         args.dy = dy, args.dx = dx, args.dx_skip = block->kind == XC_BLOCK_ADD ? dx_skip : NULL;
         assert_int_equal(backward(backend, &args, &error), XC_OK);
         backend->download(backend, c->dx, dx, in);
     }
-    void *all[] = {(void *)args.x, (void *)args.x_skip, (void *)args.index, (void *)args.parameters, args.gradients,
-                   args.running, args.y, args.saved, args.scratch, bases, run_start, runs, dy, dx, dx_skip};
+    void *all[] = {(void *)args.x,
+                   (void *)args.x_skip,
+                   (void *)args.index,
+                   (void *)args.parameters,
+                   args.gradients,
+                   args.running,
+                   args.y,
+                   args.saved,
+                   args.scratch,
+                   bases,
+                   run_start,
+                   runs,
+                   dy,
+                   dx,
+                   dx_skip};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i]) backend->release(backend, all[i]);
 }
 
 /* A block without norm, pool and dropout whose linear part is a sum; its x_skip is zeros. */
 static xc_block plain_block(xc_block_kind kind, int32_t length, int32_t filters) {
-    return (xc_block){.kind = kind, .length = length, .channels = filters, .width = 1, .conv_length = length,
-                      .filters = filters, .pool = 1, .out_length = length, .norm_momentum = 0.9f, .norm_epsilon = 1,
-                      .kernel = XC_ABSENT, .bias = XC_ABSENT, .gamma = XC_ABSENT, .beta = XC_ABSENT,
+    return (xc_block){.kind = kind,
+                      .length = length,
+                      .channels = filters,
+                      .width = 1,
+                      .conv_length = length,
+                      .filters = filters,
+                      .pool = 1,
+                      .out_length = length,
+                      .norm_momentum = 0.9f,
+                      .norm_epsilon = 1,
+                      .kernel = XC_ABSENT,
+                      .bias = XC_ABSENT,
+                      .gamma = XC_ABSENT,
+                      .beta = XC_ABSENT,
                       .running = XC_ABSENT};
 }
 
@@ -85,31 +122,30 @@ static void run_add(const xc_backend *backend, tiny *c) {
 
 static const xc_backend *backend_of(void **state) { return ((const op_test *)*state)->backend; }
 
-static void check_values(const float *got, const float *want, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (!(fabsf(got[i] - want[i]) <= 1e-6f * fabsf(want[i]) + 1e-7f))
-            fail_msg("[%zu] is %.9g, expected %.9g", i, (double)got[i], (double)want[i]);
-}
-
 /* ---- DNA --------------------------------------------------------------------------------------------------------- */
 
 /* ACGTN, kernel of width 3 whose tap k of base b is 10^k (b + 1): outputs can be read off as digits. */
 void answer_motif_strands(void **state) {
     static const uint8_t bases[] = {0 | 1 << 2 | 2 << 4 | 3 << 6, 0};
     static const uint32_t run_start[] = {0, 1}, runs[] = {4 << 12 | 1};
-    const xc_dna_view dna = {.bases = bases, .run_start = run_start, .runs = runs, .sequences = 1, .length = 5,
-                             .row_bytes = 2};
+    const xc_dna_view dna = {
+        .bases = bases, .run_start = run_start, .runs = runs, .sequences = 1, .length = 5, .row_bytes = 2};
     const uint32_t index[] = {0, XC_REVERSE_COMPLEMENT};
     float kernel[12], y[10];
     for (int i = 0; i < 12; i++) kernel[i] = (float)((i % 4 + 1) * (i < 4 ? 1 : i < 8 ? 10 : 100));
-    tiny c = {.block = plain_block(XC_BLOCK_MOTIF, 5, 1), .batch = 2, .dna = &dna, .index = index,
-              .parameters = kernel, .parameter_count = 12, .y = y};
+    tiny c = {.block = plain_block(XC_BLOCK_MOTIF, 5, 1),
+              .batch = 2,
+              .dna = &dna,
+              .index = index,
+              .parameters = kernel,
+              .parameter_count = 12,
+              .y = y};
     c.block.channels = 4;
     c.block.kernel = 0;
     c.block.width = 3;
     c.block.pad_left = 1;
     run_tiny(backend_of(state), &c, backend_of(state)->motif_block_forward, backend_of(state)->motif_block_backward);
-    const float want[] = {210, 321, 432, 43, 4, /* _ACGTN_ */
+    const float want[] = {210, 321, 432, 43,  4, /* _ACGTN_ */
                           100, 210, 321, 432, 43 /* _NACGT_ */};
     check_values(y, want, 10);
 }
@@ -120,7 +156,8 @@ void answer_motif_strands(void **state) {
 void answer_pool_padding(void **state) {
     const float x[] = {-4, -3, -2, -5}, zeros[4] = {0}, dy[] = {10, 20};
     float y[2], dx[4];
-    tiny c = {.block = plain_block(XC_BLOCK_ADD, 4, 1), .batch = 1, .x = x, .x_skip = zeros, .y = y, .dy = dy, .dx = dx};
+    tiny c = {
+        .block = plain_block(XC_BLOCK_ADD, 4, 1), .batch = 1, .x = x, .x_skip = zeros, .y = y, .dy = dy, .dx = dx};
     c.block.pool = 3;
     c.block.pool_pad_left = 1; /* windows {0, 1} and {2, 3} */
     c.block.out_length = 2;
@@ -148,8 +185,16 @@ void answer_batch_norm(void **state) {
     const xc_backend *backend = backend_of(state);
     const float x[] = {1, 4}, parameters[] = {1, 2, 10}, dy[] = {1, 0};
     float y[2], dx[2], running[] = {1, 3};
-    tiny c = {.block = plain_block(XC_BLOCK_DENSE, 1, 1), .batch = 2, .training = 1, .x = x, .parameters = parameters,
-              .parameter_count = 3, .running = running, .y = y, .dy = dy, .dx = dx};
+    tiny c = {.block = plain_block(XC_BLOCK_DENSE, 1, 1),
+              .batch = 2,
+              .training = 1,
+              .x = x,
+              .parameters = parameters,
+              .parameter_count = 3,
+              .running = running,
+              .y = y,
+              .dy = dy,
+              .dx = dx};
     c.block.kernel = 0, c.block.gamma = 1, c.block.beta = 2, c.block.running = 0;
     c.block.norm_epsilon = 1.75f;
     run_tiny(backend, &c, backend->dense_block_forward, backend->dense_block_backward);
@@ -173,8 +218,14 @@ void answer_dropout(void **state) {
     enum { COUNT = 203 };
     float x[COUNT], zeros[COUNT] = {0}, y[COUNT], want[COUNT];
     for (int i = 0; i < COUNT; i++) x[i] = (float)(i + 1);
-    tiny c = {.block = plain_block(XC_BLOCK_ADD, 29, 7), .batch = 1, .training = 1, .x = x, .x_skip = zeros, .y = y,
-              .seed = 0x123456789abcdefu, .step = 77};
+    tiny c = {.block = plain_block(XC_BLOCK_ADD, 29, 7),
+              .batch = 1,
+              .training = 1,
+              .x = x,
+              .x_skip = zeros,
+              .y = y,
+              .seed = 0x123456789abcdefu,
+              .step = 77};
     c.block.dropout = 0.3f;
     c.block.dropout_stream = 5;
     for (uint32_t e = 0; e < COUNT; e++) {
@@ -190,6 +241,34 @@ void answer_dropout(void **state) {
     check_values(y, x, COUNT);
 }
 
+/* Among zeros, dropped and kept, the first position of the window wins, and passes its gradient only if it was kept. */
+void answer_dropout_ties(void **state) {
+    enum { LENGTH = 36, POOL = 3, FILTERS = 5, COUNT = LENGTH * FILTERS, OUTPUTS = COUNT / POOL };
+    float zeros[COUNT] = {0}, y[OUTPUTS], dy[OUTPUTS], dx[COUNT], want[COUNT] = {0};
+    tiny c = {.block = plain_block(XC_BLOCK_ADD, LENGTH, FILTERS),
+              .batch = 1,
+              .training = 1,
+              .x = zeros,
+              .x_skip = zeros,
+              .y = y,
+              .dy = dy,
+              .dx = dx,
+              .seed = 11,
+              .step = 3};
+    c.block.dropout = 0.5f;
+    c.block.pool = POOL;
+    c.block.out_length = LENGTH / POOL;
+    for (uint32_t o = 0; o < OUTPUTS; o++) {
+        const uint32_t e = o / FILTERS * POOL * FILTERS + o % FILTERS;
+        const xc_philox_words words = xc_philox4x32(e / 8, 3, 0, 3, 11, 0);
+        const uint32_t number = words.word[e % 8 / 2] >> (e % 2 ? 16 : 0) & 0xFFFFu;
+        dy[o] = (float)(o + 1);
+        want[e] = number >= 32768 ? 2 * dy[o] : 0;
+    }
+    run_add(backend_of(state), &c);
+    check_values(dx, want, COUNT);
+}
+
 /* ---- activations ------------------------------------------------------------------------------------------------- */
 
 static long double max0(long double x) { return x > 0 ? x : 0; }
@@ -198,26 +277,46 @@ static long double s(long double x) { return 1 / (1 + expl(-x)); }
 /* The formulas as the paper writes them, in long double. */
 static long double formula(xc_activation_kind kind, long double x) {
     switch (kind) {
-    case XC_LINEAR: return x;
-    case XC_RELU: return max0(x);
-    case XC_EXPONENTIAL: return expl(x < 2 ? x : 2) + (x > 2 ? expl(2) * (x - 2) : 0); /* clip 2, linear beyond */
-    case XC_SIGMOID: return s(x);
-    case XC_TANH: return tanhl(x);
-    case XC_SOFTPLUS: return log1pl(expl(x));
-    case XC_ELU: return x > 0 ? x : expm1l(x);
-    case XC_SHIFT_RELU: return max0(x - 0.2L);
-    case XC_SCALE_RELU: return max0(powl(x, 3));
-    case XC_SHIFT_SCALE_RELU: return max0(powl(x - 0.2L, 3));
-    case XC_SHIFT_SIGMOID: return s(x - 8);
-    case XC_SCALE_SIGMOID: return 4000 * s(x);
-    case XC_SHIFT_SCALE_SIGMOID: return 4000 * s(x - 8);
-    case XC_SHIFT_TANH: return tanhl(x - 6);
-    case XC_SCALE_TANH: return 500 * tanhl(x) + 500;
-    case XC_SHIFT_SCALE_TANH: return 500 * tanhl(x - 6) + 500;
-    case XC_EXP_RELU: return max0(expm1l(0.1L * x));
-    case XC_LOG: return logl(fabsl(x) + 1e-10L);
-    case XC_LOG_RELU: return max0(logl(fabsl(x) + 1e-10L));
-    case XC_ACTIVATION_COUNT: break;
+        case XC_LINEAR:
+            return x;
+        case XC_RELU:
+            return max0(x);
+        case XC_EXPONENTIAL:
+            return expl(x < 2 ? x : 2) + (x > 2 ? expl(2) * (x - 2) : 0); /* clip 2, linear beyond */
+        case XC_SIGMOID:
+            return s(x);
+        case XC_TANH:
+            return tanhl(x);
+        case XC_SOFTPLUS:
+            return log1pl(expl(x));
+        case XC_ELU:
+            return x > 0 ? x : expm1l(x);
+        case XC_SHIFT_RELU:
+            return max0(x - 0.2L);
+        case XC_SCALE_RELU:
+            return max0(powl(x, 3));
+        case XC_SHIFT_SCALE_RELU:
+            return max0(powl(x - 0.2L, 3));
+        case XC_SHIFT_SIGMOID:
+            return s(x - 8);
+        case XC_SCALE_SIGMOID:
+            return 4000 * s(x);
+        case XC_SHIFT_SCALE_SIGMOID:
+            return 4000 * s(x - 8);
+        case XC_SHIFT_TANH:
+            return tanhl(x - 6);
+        case XC_SCALE_TANH:
+            return 500 * tanhl(x) + 500;
+        case XC_SHIFT_SCALE_TANH:
+            return 500 * tanhl(x - 6) + 500;
+        case XC_EXP_RELU:
+            return max0(expm1l(0.1L * x));
+        case XC_LOG:
+            return logl(fabsl(x) + 1e-10L);
+        case XC_LOG_RELU:
+            return max0(logl(fabsl(x) + 1e-10L));
+        case XC_ACTIVATION_COUNT:
+            break;
     }
     return NAN;
 }
@@ -233,7 +332,12 @@ void answer_activations(void **state) {
     float x[COUNT], zeros[COUNT] = {0}, ones[COUNT], y[COUNT], dx[COUNT];
     for (int i = 0; i < COUNT; i++) x[i] = -11.03f + 0.15f * (float)i, ones[i] = 1;
     for (int kind = 0; kind < XC_ACTIVATION_COUNT; kind++) {
-        tiny c = {.block = plain_block(XC_BLOCK_ADD, COUNT, 1), .batch = 1, .x = x, .x_skip = zeros, .y = y, .dy = ones,
+        tiny c = {.block = plain_block(XC_BLOCK_ADD, COUNT, 1),
+                  .batch = 1,
+                  .x = x,
+                  .x_skip = zeros,
+                  .y = y,
+                  .dy = ones,
                   .dx = dx,
                   .activation = {.kind = (xc_activation_kind)kind, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 2}};
         run_add(backend_of(state), &c);
@@ -246,7 +350,8 @@ void answer_activations(void **state) {
             if (!(fabs((double)y[i] - value) <= 2e-6 * fabs(value) + floor))
                 fail_msg("activation %d at %g is %.9g, expected %.9g", kind, (double)x[i], (double)y[i], value);
             if (!(fabs((double)dx[i] - slope) <= 1e-5 * fabs(slope) + floor))
-                fail_msg("slope of activation %d at %g is %.9g, expected %.9g", kind, (double)x[i], (double)dx[i], slope);
+                fail_msg("slope of activation %d at %g is %.9g, expected %.9g", kind, (double)x[i], (double)dx[i],
+                         slope);
         }
     }
 }
@@ -259,8 +364,13 @@ void answer_nan_stays(void **state) {
             for (int at = 0; at < 4; at++) {
                 for (int i = 0; i < 4 * 9; i++) x[i] = (float)(1 + i % 5);
                 for (int f = 0; f < 9; f += 2) x[at * 9 + f] = NAN;
-                tiny c = {.block = plain_block(XC_BLOCK_ADD, 4, 9), .batch = 1, .training = 1, .x = x, .x_skip = zeros,
-                          .y = y, .activation = {.kind = (xc_activation_kind)kind, .scale = 1, .clip = 2}};
+                tiny c = {.block = plain_block(XC_BLOCK_ADD, 4, 9),
+                          .batch = 1,
+                          .training = 1,
+                          .x = x,
+                          .x_skip = zeros,
+                          .y = y,
+                          .activation = {.kind = (xc_activation_kind)kind, .scale = 1, .clip = 2}};
                 c.block.pool = pool;
                 c.block.out_length = 4 / pool;
                 run_add(backend_of(state), &c);
@@ -271,72 +381,23 @@ void answer_nan_stays(void **state) {
             }
 }
 
-/* ---- loss and step ----------------------------------------------------------------------------------------------- */
-
-static double loss_of(const xc_backend *backend, xc_loss_kind kind, int32_t batch, int32_t classes, const float *logits,
-                      const float *labels, const float *weights, float *dlogits) {
-    const uint32_t index[] = {0, 1};
-    const size_t elements = (size_t)(batch * classes) * sizeof(float);
-    double loss;
-    void *memory[] = {place(backend, logits, elements), place(backend, labels, elements), place(backend, index, 8),
-                      place(backend, weights, weights ? (size_t)classes * 4 : 0), place(backend, NULL, elements),
-                      place(backend, NULL, 8)};
-    const xc_loss_args args = {.kind = kind, .trials = 1, .batch = batch, .classes = classes, .logits = memory[0],
-                               .labels = memory[1], .index = memory[2], .class_weights = weights ? memory[3] : NULL,
-                               .dlogits = memory[4], .loss = memory[5]};
-    xc_error error = {0};
-    assert_int_equal(backend->loss(backend, &args, &error), XC_OK);
-    backend->download(backend, dlogits, memory[4], elements);
-    backend->download(backend, &loss, memory[5], sizeof loss);
-    for (int i = 0; i < 6; i++) backend->release(backend, memory[i]);
-    return loss;
-}
-
-void answer_losses(void **state) {
+/* The same through the activation before the norm. */
+void answer_nan_before_norm(void **state) {
     const xc_backend *backend = backend_of(state);
-    const float logits[] = {0, 1.0986123f, 0, 0}, labels[] = {1, 0, 0, 1}, weights[] = {1, 3}; /* sigmoid(log 3) = 3/4 */
-    float d[4];
-    double loss = loss_of(backend, XC_LOSS_BINARY, 2, 2, logits, labels, weights, d);
-    assert_true(fabs(loss - (log(2) + 3 * log(4) + log(2) + 3 * log(2)) / 4) < 1e-6);
-    check_values(d, (const float[]){-0.125f, 0.5625f, 0.125f, -0.375f}, 4);
-    loss = loss_of(backend, XC_LOSS_SOFTMAX, 2, 2, logits, labels, weights, d); /* p = 1/4, 3/4 and 1/2, 1/2 */
-    assert_true(fabs(loss - (log(4) + 3 * log(2)) / 2) < 1e-6);
-    check_values(d, (const float[]){-0.375f, 0.375f, 0.75f, -0.75f}, 4);
-    const float values[] = {3, 1, 0, 2};
-    loss = loss_of(backend, XC_LOSS_SQUARED, 2, 2, values, labels, weights, d);
-    assert_true(fabs(loss - (4 + 3 * 1 + 0 + 3 * 1) / 4.0) < 1e-6);
-    check_values(d, (const float[]){1, 1.5f, 0, 1.5f}, 4);
-    const float far[] = {200, -200, -200, 200}; /* neither overflow nor NaN */
-    loss = loss_of(backend, XC_LOSS_BINARY, 2, 2, far, labels, NULL, d);
-    assert_true(loss >= 0 && loss < 1e-30);
-    loss = loss_of(backend, XC_LOSS_SOFTMAX, 2, 2, far, (const float[]){0, 1, 1, 0}, NULL, d);
-    assert_true(fabs(loss - 400) < 1e-3);
-}
-
-void answer_steps(void **state) {
-    const xc_backend *backend = backend_of(state);
-    const float before[] = {1, 2, -3}, gradient[] = {0.5f, -4, 0.25f}, rate = 0.1f;
-    const xc_l2 l2 = {2, 1, 0.125f}; /* gradient of the third: .25 + 2 (.125) (-3) = -.5 */
-    const uint64_t step = 0;
-    for (int kind = 0; kind < XC_OPTIMIZER_COUNT; kind++) {
-        const size_t bytes = sizeof before;
-        void *w = place(backend, before, bytes), *g = place(backend, gradient, bytes);
-        void *m = place(backend, NULL, bytes), *v = place(backend, NULL, bytes);
-        const xc_step_args args = {.kind = (xc_optimizer_kind)kind, .trials = 1, .parameter_count = 3,
-                                   .parameter_stride = 3, .parameters = w, .gradients = g, .first_moment = m,
-                                   .second_moment = v, .learning_rate = &rate, .step = &step, .beta1 = 0.9f,
-                                   .beta2 = 0.999f, .epsilon = 1e-7f, .momentum = 0.9f, .l2 = &l2, .l2_count = 1};
-        xc_error error = {0};
-        float after[3];
-        assert_int_equal(backend->step(backend, &args, &error), XC_OK);
-        backend->download(backend, after, w, bytes);
-        /* Adam's first step is the rate times the gradient's sign; SGD's is the rate times the gradient. */
-        const float adam[] = {0.9f, 2.1f, -2.9f}, sgd[] = {0.95f, 2.4f, -2.95f};
-        for (int i = 0; i < 3; i++)
-            assert_true(fabsf(after[i] - (kind == XC_ADAM ? adam : sgd)[i]) < (kind == XC_ADAM ? 2e-6f : 3e-7f));
-        backend->release(backend, w);
-        backend->release(backend, g);
-        backend->release(backend, m);
-        backend->release(backend, v);
-    }
+    const float x[] = {1, NAN}, parameters[] = {1, 2, 10};
+    float y[2], running[] = {1, 3};
+    tiny c = {.block = plain_block(XC_BLOCK_DENSE, 1, 1),
+              .batch = 2,
+              .x = x,
+              .parameters = parameters,
+              .parameter_count = 3,
+              .running = running,
+              .y = y};
+    c.block.kernel = 0, c.block.gamma = 1, c.block.beta = 2, c.block.running = 0;
+    c.block.before_norm = XC_RELU;
+    run_tiny(backend, &c, backend->dense_block_forward, backend->dense_block_backward);
+    assert_true(y[0] == 10 && isnan(y[1]));
+    c.training = 1;
+    run_tiny(backend, &c, backend->dense_block_forward, backend->dense_block_backward);
+    assert_true(isnan(y[0]) && isnan(y[1]));
 }

@@ -31,7 +31,8 @@ static void check_running(const block_case *c, int t, const results *r, const xc
 }
 
 static void check_forward(const block_case *c, int t, const results *r, const xc_ref_block *b, double tolerance) {
-    check_near(r->y + (size_t)t * c->out_count, b->y, NULL, c->out_count, tolerance, 0, "y", c->text);
+    check_near(r->y + (size_t)t * c->out_count, b->y, NULL, c->out_count, tolerance, CANCELLATION * expected_terms(b).y,
+               "y", c->text);
     check_running(c, t, r, b, tolerance);
     const uint64_t clipped = CLIPPED_BEFORE + (c->training ? b->clipped : 0);
     if (r->clipped[t] != clipped)
@@ -39,8 +40,8 @@ static void check_forward(const block_case *c, int t, const results *r, const xc
                  c->text);
 }
 
-static void check_gradient(const block_case *c, int t, const results *r, size_t offset, const double *want, size_t count,
-                           double tolerance, double terms, const char *what) {
+static void check_gradient(const block_case *c, int t, const results *r, size_t offset, const double *want,
+                           size_t count, double tolerance, double terms, const char *what) {
     if (!want) return;
     const size_t at = (size_t)t * c->parameter_stride + offset;
     check_near(r->gradients + at, want, c->gradients + at, count, tolerance, CANCELLATION * terms, what, c->text);
@@ -203,8 +204,8 @@ static agreement compare_gradient(const block_case *c, xc_ref_block *b, double *
 static int compared_total, skipped_total;
 static double worst_total;
 
-static void check_differences(const block_case *c, xc_ref_block *b, double *values, const double *gradient, size_t count,
-                              double terms, double tolerance, const char *what) {
+static void check_differences(const block_case *c, xc_ref_block *b, double *values, const double *gradient,
+                              size_t count, double terms, double tolerance, const char *what) {
     if (!values) return;
     const agreement a = compare_gradient(c, b, values, gradient, count);
     const double scale = fmax(sqrt(a.norm), CANCELLATION * terms), error = sqrt(a.error);

@@ -15,22 +15,36 @@ static const int32_t POOLS[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31,
 static const int32_t TRIALS[] = {1, 2, 5};
 static const float RATES[] = {0, 0.1f, 0.5f};
 
-const case_limits LIMITS_VALUES = {.products = 1.5e6, .elements = 20000, .trials = MAX_TRIALS, .margin = 1e-5, .large = true};
+const case_limits LIMITS_VALUES = {
+    .products = 1.5e6, .elements = 20000, .trials = MAX_TRIALS, .margin = 1e-5, .large = true};
 const case_limits LIMITS_GRADIENTS = {.products = 2e4, .elements = 300, .trials = 1, .margin = 1e-5};
 
 /* Every activation, the exponential in several ways; clip 1 is met by many values, clip 30 by none. */
 static const xc_activation VARIANTS[] = {
-    {.kind = XC_LINEAR},         {.kind = XC_RELU},          {.kind = XC_SIGMOID},
-    {.kind = XC_TANH},           {.kind = XC_SOFTPLUS},      {.kind = XC_ELU},
-    {.kind = XC_SHIFT_RELU},     {.kind = XC_SCALE_RELU},    {.kind = XC_SHIFT_SCALE_RELU},
-    {.kind = XC_SHIFT_SIGMOID},  {.kind = XC_SCALE_SIGMOID}, {.kind = XC_SHIFT_SCALE_SIGMOID},
-    {.kind = XC_SHIFT_TANH},     {.kind = XC_SCALE_TANH},    {.kind = XC_SHIFT_SCALE_TANH},
-    {.kind = XC_EXP_RELU},       {.kind = XC_LOG},           {.kind = XC_LOG_RELU},
+    {.kind = XC_LINEAR},
+    {.kind = XC_RELU},
+    {.kind = XC_SIGMOID},
+    {.kind = XC_TANH},
+    {.kind = XC_SOFTPLUS},
+    {.kind = XC_ELU},
+    {.kind = XC_SHIFT_RELU},
+    {.kind = XC_SCALE_RELU},
+    {.kind = XC_SHIFT_SCALE_RELU},
+    {.kind = XC_SHIFT_SIGMOID},
+    {.kind = XC_SCALE_SIGMOID},
+    {.kind = XC_SHIFT_SCALE_SIGMOID},
+    {.kind = XC_SHIFT_TANH},
+    {.kind = XC_SCALE_TANH},
+    {.kind = XC_SHIFT_SCALE_TANH},
+    {.kind = XC_EXP_RELU},
+    {.kind = XC_LOG},
+    {.kind = XC_LOG_RELU},
     {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_HARD, .scale = 1, .clip = 1},
     {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 1},
     {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 30},
     {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_HARD, .scale = 0.25f, .clip = 30},
     {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 3, .clip = 2},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_HARD, .scale = 1, .clip = -0.25f}, /* met by a 0 of padding too */
 };
 
 /* Which list a case forces a member of, in turn. */
@@ -103,7 +117,7 @@ static bool place_padding(xc_block *block, bool same, bool pool_same) {
     block->pad_left = same ? (block->width - 1) / 2 : 0;
     block->conv_length = same ? block->length : block->length - block->width + 1;
     if (block->conv_length < 1) return false;
-    block->out_length = pool_same ? (block->conv_length + block->pool - 1) / block->pool : block->conv_length / block->pool;
+    block->out_length = (block->conv_length + (pool_same ? block->pool - 1 : 0)) / block->pool;
     block->pool_pad_left = pool_same ? (block->out_length * block->pool - block->conv_length) / 2 : 0;
     return block->out_length > 0;
 }
@@ -124,8 +138,7 @@ static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_
     const bool same = coin(random), pool_same = coin(random);
     if (!place_padding(block, same, pool_same)) return false;
     const double elements = (double)c->trials * c->batch * block->conv_length * block->filters;
-    return elements <= (double)limits->elements &&
-           elements * block->width * block->channels <= limits->products &&
+    return elements <= (double)limits->elements && elements * block->width * block->channels <= limits->products &&
            (double)c->trials * c->batch * block->length * block->channels <= 4.0 * (double)limits->elements;
 }
 
@@ -141,8 +154,8 @@ static void take_shape(block_case *c, const large_shape *shape) {
     place_padding(block, shape->same, shape->pool_same);
 }
 
-/* Where most inputs of an activation should lie: the logarithm is ill-conditioned near 0, and tanh(x - 6) far below 6 is
- * -1 to within a float's spacing. 0: anywhere. */
+/* Where most inputs of an activation should lie: the logarithm is ill-conditioned near 0, and tanh(x - 6) far below 6
+ * is -1 to within a float's spacing. 0: anywhere. */
 static double centre(xc_activation_kind kind) { return kind == XC_LOG ? 3 : kind == XC_SHIFT_TANH ? 5 : 0; }
 
 /* Whether a trial's activation has a centre that only a bias or a batch norm can bring its inputs to. */
@@ -247,13 +260,15 @@ static void draw_dna(block_case *c, xc_random_sequence *random) {
         run_start[i + 1] = run_start[i] + count;
         for (uint32_t r = run_start[i]; r < run_start[i + 1]; r++)
             for (uint32_t l = runs[r] >> 12; l < (runs[r] >> 12) + (runs[r] & 0xFFFu); l++)
-                row[l / 4] &= (uint8_t)~(3u << (2 * (l % 4)));
+                row[l / 4] &= (uint8_t) ~(3u << (2 * (l % 4)));
     }
     c->dna.bases = bases;
     if (way != DNA_WITHOUT_N) c->dna.run_start = run_start, c->dna.runs = runs;
     c->index = own(c, (size_t)c->trials * (size_t)c->batch, sizeof(uint32_t));
-    for (int i = 0; i < c->trials * c->batch; i++)
-        c->index[i] = below(random, (int)sequences) | (strands && coin(random) ? XC_REVERSE_COMPLEMENT : 0);
+    for (int i = 0; i < c->trials * c->batch; i++) {
+        c->index[i] = below(random, (int)sequences);
+        if (strands && coin(random)) c->index[i] |= XC_REVERSE_COMPLEMENT;
+    }
 }
 
 static void describe(block_case *c, int number) {
@@ -272,8 +287,8 @@ static void describe(block_case *c, int number) {
 block_case case_draw(xc_block_kind kind, int number, int attempt, const case_limits *limits) {
     block_case c = {.block = {.kind = kind}};
     xc_random_sequence shape = {.seed = (uint64_t)number, .stream = XC_STREAM_SIMULATE, .substream = (uint32_t)kind};
-    xc_random_sequence data = {.seed = (uint64_t)number << 32 | (uint64_t)attempt, .stream = XC_STREAM_WEIGHTS,
-                               .substream = (uint32_t)kind};
+    xc_random_sequence data = {
+        .seed = (uint64_t)number << 32 | (uint64_t)attempt, .stream = XC_STREAM_WEIGHTS, .substream = (uint32_t)kind};
     xc_random_sequence *const random = &data;
     int draws = 0;
     const large_shape *large = number < drawn_count() ? NULL : find_large(kind, number - drawn_count());
@@ -300,8 +315,9 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
     c.gradients = own(&c, trials * c.parameter_stride, sizeof(float));
     c.running = own(&c, trials * c.running_stride, sizeof(float));
     for (int t = 0; t < c.trials; t++) {
-        c.seed[t] = (uint64_t)xc_random_next(random) << 32 | xc_random_next(random);
-        c.step[t] = xc_random_next(random) >> below(random, 32);
+        c.seed[t] = xc_random_next(random) * UINT64_C(0x100000003);
+        c.step[t] = xc_random_next(random);
+        c.step[t] >>= below(random, 32);
         draw_parameters(&c, t, random);
         draw_inputs(&c, t, zeros);
     }
@@ -317,9 +333,22 @@ void case_free(block_case *c) {
 
 xc_block_args case_args(const block_case *c) {
     return (xc_block_args){
-        .block = &c->block, .trials = c->trials, .batch = c->batch, .training = c->training, .dna = &c->dna,
-        .index = c->index, .x = c->x, .x_skip = c->x_skip, .parameters = c->parameters, .gradients = c->gradients,
-        .parameter_stride = c->parameter_stride, .running = c->running, .running_stride = c->running_stride,
-        .activation = c->activation, .seed = c->seed, .step = c->step, .dy = c->dy,
+        .block = &c->block,
+        .trials = c->trials,
+        .batch = c->batch,
+        .training = c->training,
+        .dna = &c->dna,
+        .index = c->index,
+        .x = c->x,
+        .x_skip = c->x_skip,
+        .parameters = c->parameters,
+        .gradients = c->gradients,
+        .parameter_stride = c->parameter_stride,
+        .running = c->running,
+        .running_stride = c->running_stride,
+        .activation = c->activation,
+        .seed = c->seed,
+        .step = c->step,
+        .dy = c->dy,
     };
 }

@@ -44,29 +44,39 @@ static void draw_labels(loss_case *c, xc_random_sequence *random) {
 
 static void draw_loss(loss_case *c, int number) {
     xc_random_sequence random = {.seed = (uint64_t)number, .stream = XC_STREAM_SIMULATE, .substream = 100};
-    *c = (loss_case){.kind = (xc_loss_kind)(number / 3 % XC_LOSS_COUNT), .trials = TRIALS[number % 3],
-                     .batch = BATCHES[number % 12], .classes = CLASSES[number / 12]};
+    *c = (loss_case){.kind = (xc_loss_kind)(number / 3 % XC_LOSS_COUNT),
+                     .trials = TRIALS[number % 3],
+                     .batch = BATCHES[number % 12],
+                     .classes = CLASSES[number / 12]};
     c->weighted = number / 2 % 2;
     c->gradient = number % 7 != 6;
     const double spread = number % 4 == 0 ? 40 : number % 4 == 1 ? 0.01 : 2; /* saturated, flat, ordinary */
     for (int i = 0; i < c->trials * c->batch * c->classes; i++) c->logits[i] = (float)(spread * normal(&random));
-    for (int i = 0; i < c->trials * c->batch; i++)
-        c->index[i] = xc_random_below(&random, SEQUENCES) | (xc_random_below(&random, 2) ? XC_REVERSE_COMPLEMENT : 0);
+    for (int i = 0; i < c->trials * c->batch; i++) {
+        c->index[i] = xc_random_below(&random, SEQUENCES);
+        if (xc_random_below(&random, 2)) c->index[i] |= XC_REVERSE_COMPLEMENT;
+    }
     for (int k = 0; k < c->classes; k++) c->class_weights[k] = 0.25f + (float)xc_uniform(xc_random_next(&random));
     draw_labels(c, &random);
-    snprintf(c->text, sizeof c->text, "case %d: loss %d T%d N%d classes %d%s spread %g", number, (int)c->kind, c->trials,
-             c->batch, c->classes, c->weighted ? " weighted" : "", spread);
+    snprintf(c->text, sizeof c->text, "case %d: loss %d T%d N%d classes %d%s spread %g", number, (int)c->kind,
+             c->trials, c->batch, c->classes, c->weighted ? " weighted" : "", spread);
 }
 
 static xc_ref_loss reference_loss(const loss_case *c, int t) {
     return (xc_ref_loss){
-        .kind = c->kind, .batch = c->batch, .classes = c->classes, .logits = c->logits + t * c->batch * c->classes,
-        .labels = c->labels, .index = c->index + t * c->batch, .class_weights = c->weighted ? c->class_weights : NULL,
+        .kind = c->kind,
+        .batch = c->batch,
+        .classes = c->classes,
+        .logits = c->logits + t * c->batch * c->classes,
+        .labels = c->labels,
+        .index = c->index + t * c->batch,
+        .class_weights = c->weighted ? c->class_weights : NULL,
     };
 }
 
 /* dlogits is (trials,N,classes). */
-static void run_loss(const xc_backend *backend, const loss_case *c, int first, int trials, float *dlogits, double *loss) {
+static void run_loss(const xc_backend *backend, const loss_case *c, int first, int trials, float *dlogits,
+                     double *loss) {
     const size_t rows = (size_t)(trials * c->batch), elements = rows * (size_t)c->classes;
     guarded logits = guarded_make(backend, elements * 4, c->logits + first * c->batch * c->classes, true);
     guarded labels = guarded_make(backend, (size_t)(SEQUENCES * c->classes) * 4, c->labels, true);
@@ -76,9 +86,16 @@ static void run_loss(const xc_backend *backend, const loss_case *c, int first, i
     if (c->gradient) gradient = guarded_make(backend, elements * 4, NULL, false);
     guarded losses = guarded_make(backend, (size_t)trials * sizeof(double), NULL, false);
     const xc_loss_args args = {
-        .kind = c->kind, .trials = trials, .batch = c->batch, .classes = c->classes, .logits = guarded_pointer(&logits),
-        .labels = guarded_pointer(&labels), .index = guarded_pointer(&index), .class_weights = guarded_pointer(&weights),
-        .dlogits = guarded_pointer(&gradient), .loss = guarded_pointer(&losses),
+        .kind = c->kind,
+        .trials = trials,
+        .batch = c->batch,
+        .classes = c->classes,
+        .logits = guarded_pointer(&logits),
+        .labels = guarded_pointer(&labels),
+        .index = guarded_pointer(&index),
+        .class_weights = guarded_pointer(&weights),
+        .dlogits = guarded_pointer(&gradient),
+        .loss = guarded_pointer(&losses),
     };
     xc_error error = {0};
     if (backend->loss(backend, &args, &error) != XC_OK) fail_msg("loss failed: %s; %s", error.text, c->text);
@@ -184,13 +201,22 @@ static void draw_step(step_case *c, int number) {
     const size_t count = PARAMETERS[number % 18], stride = (count + 15) / 16 * 16;
     memset(c, 0, sizeof *c);
     c->args = (xc_step_args){
-        .kind = number / 18 % 3 == 2 ? XC_SGD : XC_ADAM, .trials = TRIALS[number / 2 % 3], .parameter_count = count,
-        .parameter_stride = stride, .learning_rate = c->learning_rate, .step = c->step, .beta1 = 0.9f, .beta2 = 0.999f,
-        .epsilon = 1e-7f, .momentum = number % 2 ? 0.9f : 0, .l2 = c->l2,
+        .kind = number / 18 % 3 == 2 ? XC_SGD : XC_ADAM,
+        .trials = TRIALS[number / 2 % 3],
+        .parameter_count = count,
+        .parameter_stride = stride,
+        .learning_rate = c->learning_rate,
+        .step = c->step,
+        .beta1 = 0.9f,
+        .beta2 = 0.999f,
+        .epsilon = 1e-7f,
+        .momentum = number % 2 ? 0.9f : 0,
+        .l2 = c->l2,
     };
     for (size_t i = 0; i < (size_t)c->args.trials * stride; i++) {
         const bool used = i % stride < count;
-        const double g = normal(&random) * (number % 5 == 0 ? 1e-6 : 0.1), v = normal(&random);
+        const double g = normal(&random) * (number % 5 == 0 ? 1e-6 : 0.1);
+        const double v = normal(&random);
         c->parameters[i] = (float)(0.3 * normal(&random));
         if (!used) continue;
         c->gradients[i] = i % 11 == 3 ? 0 : (float)g;

@@ -1,5 +1,5 @@
-/* ops_test.h: what the files of the ops test share: a case (the shape, options and data of one block call), the results of
- * running it somewhere, memory with guard zones, and the comparison.
+/* ops_test.h: what the files of the ops test share: a case (the shape, options and data of one block call), the results
+ * of running it somewhere, memory with guard zones, and the comparison.
  *
  * Expected values are doubles from the core of the reference (kernels/ref/reference.h), not its rounded outputs.
  */
@@ -44,7 +44,7 @@ typedef struct block_case {
     bool wants_dx;
     xc_activation activation[MAX_TRIALS];
     uint64_t seed[MAX_TRIALS], step[MAX_TRIALS];
-    size_t parameter_stride, running_stride; /* floats */
+    size_t parameter_stride, running_stride;  /* floats */
     size_t in_count, middle_count, out_count; /* elements of one trial's x, z, y */
     size_t kernel_count;
 
@@ -64,11 +64,11 @@ typedef struct block_case {
 
 /* How much of everything a case may have. */
 typedef struct case_limits {
-    double products;  /* multiply-adds of the linear part, all trials */
-    size_t elements;  /* T N Lc F */
-    int32_t trials;   /* at most */
-    bool large;       /* with the shapes of real models besides */
-    double margin;    /* distance of every value from the kinks of its activation */
+    double products; /* multiply-adds of the linear part, all trials */
+    size_t elements; /* T N Lc F */
+    int32_t trials;  /* at most */
+    bool large;      /* with the shapes of real models besides */
+    double margin;   /* distance of every value from the kinks of its activation */
 } case_limits;
 
 extern const case_limits LIMITS_VALUES, LIMITS_GRADIENTS;
@@ -99,10 +99,10 @@ void expected_free(expected *e);
 /* On which side of the kinks of its activations each element of (N,Lc,F) lies. */
 void expected_branches(const xc_ref_block *b, size_t elements, uint8_t *branches);
 
-/* Magnitude of the terms that a gradient is summed from, where they may cancel (batch norm over few values, a bias
+/* Magnitude of the terms that an output is summed from, where they may cancel (batch norm over few values, a bias
  * before batch norm). */
 typedef struct term_sizes {
-    double dx, dkernel, dbias, dgamma;
+    double y, dx, dkernel, dbias, dgamma;
 } term_sizes;
 term_sizes expected_terms(const xc_ref_block *b);
 
@@ -144,6 +144,9 @@ void guarded_end(guarded *g, void *to, const char *what, const char *text);
 void check_near(const float *got, const double *want, const float *before, size_t count, double tolerance, double least,
                 const char *what, const char *text);
 
+/* Fails unless each element is within rounding of the wanted one, by its own magnitude. */
+void check_values(const float *got, const float *want, size_t count);
+
 /* ---- tests ----------------------------------------------------------------------------------------------------- */
 
 void test_block_forward(xc_block_kind kind, const op_test *test);
@@ -154,13 +157,15 @@ void test_loss_values(const op_test *test);
 void test_loss_gradients(double tolerance);
 void test_step_values(const op_test *test);
 
-/* Answers known by hand, on the backend of the op_test in *state: answers.c. */
+/* Answers known by hand, on the backend of the op_test in *state: answers.c, answers_loss.c. */
 void answer_motif_strands(void **state);
 void answer_pool_padding(void **state);
 void answer_batch_norm(void **state);
 void answer_dropout(void **state);
+void answer_dropout_ties(void **state);
 void answer_activations(void **state);
 void answer_nan_stays(void **state);
+void answer_nan_before_norm(void **state);
 void answer_losses(void **state);
 void answer_steps(void **state);
 

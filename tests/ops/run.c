@@ -77,7 +77,8 @@ static void place_tensors(call *k, const xc_backend *backend, const block_case *
     k->y = guarded_make(backend, trials * c->out_count * f4, NULL, false);
     k->dy = input(backend, c->dy, first * c->out_count, trials * c->out_count, f4);
     if (c->wants_dx)
-        k->dx = guarded_make(backend, trials * c->in_count * f4, c->add_to_dx ? c->dx + first * c->in_count : NULL, false);
+        k->dx =
+            guarded_make(backend, trials * c->in_count * f4, c->add_to_dx ? c->dx + first * c->in_count : NULL, false);
     if (c->x_skip) k->dx_skip = guarded_make(backend, trials * c->in_count * f4, NULL, false);
 }
 
@@ -121,10 +122,14 @@ static void poison(const xc_backend *backend, const guarded *g) {
 
 static xc_block_op op_of(const xc_backend *backend, xc_block_kind kind, bool backward) {
     switch (kind) {
-    case XC_BLOCK_MOTIF: return backward ? backend->motif_block_backward : backend->motif_block_forward;
-    case XC_BLOCK_CONV: return backward ? backend->conv_block_backward : backend->conv_block_forward;
-    case XC_BLOCK_DENSE: return backward ? backend->dense_block_backward : backend->dense_block_forward;
-    case XC_BLOCK_ADD: break;
+        case XC_BLOCK_MOTIF:
+            return backward ? backend->motif_block_backward : backend->motif_block_forward;
+        case XC_BLOCK_CONV:
+            return backward ? backend->conv_block_backward : backend->conv_block_forward;
+        case XC_BLOCK_DENSE:
+            return backward ? backend->dense_block_backward : backend->dense_block_forward;
+        case XC_BLOCK_ADD:
+            break;
     }
     return backward ? backend->add_block_backward : backend->add_block_forward;
 }
@@ -203,4 +208,10 @@ void check_near(const float *got, const double *want, const float *before, size_
     if (count > 0 && !(worst <= tolerance * scale))
         fail_msg("%s[%zu] is %.9g, expected %.9g: off by %.2g of %.3g, tolerance %.2g; %s", what, at,
                  (double)got[at] - (before ? (double)before[at] : 0), want[at], worst / scale, scale, tolerance, text);
+}
+
+void check_values(const float *got, const float *want, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!(fabsf(got[i] - want[i]) <= 1e-6f * fabsf(want[i]) + 1e-7f))
+            fail_msg("[%zu] is %.9g, expected %.9g", i, (double)got[i], (double)want[i]);
 }

@@ -1,5 +1,5 @@
-/* test_ops.c: one test for each row of ops.def on each backend here, one for the gradients of each row that has some, and
- * answers known by hand. A new op is a new row and a line in `run_row`; a new backend is a line in `find_backends`.
+/* test_ops.c: one test for each row of ops.def on each backend here, one for the gradients of each row that has some,
+ * and answers known by hand. A new op is a new row and a line in `run_row`; a new backend is a line in `find_backends`.
  */
 #include "ops_test.h"
 
@@ -20,7 +20,7 @@ enum {
 #define FIRST_OP offsetof(xc_backend, motif_block_forward)
 _Static_assert(ROW_COUNT == (sizeof(xc_backend) - FIRST_OP) / sizeof(xc_block_op), "ops.def has a row for every op");
 #define XC_OP(name, values, gradients, why)                                                                            \
-    _Static_assert(offsetof(xc_backend, name) == FIRST_OP + ROW_##name * sizeof(xc_block_op), "ops.def: order of " #name);
+    _Static_assert(offsetof(xc_backend, name) == FIRST_OP + ROW_##name * sizeof(xc_block_op), "order of " #name);
 #include "../../kernels/ops.def"
 #undef XC_OP
 
@@ -107,7 +107,7 @@ static size_t test_count;
 
 static void add_test(CMUnitTestFunction function, const char *what, const op_row *row, const named_backend *on) {
     if (test_count == MAX_TESTS) abort();
-    snprintf(names[test_count], sizeof names[0], "%s/%s", what, on->name);
+    snprintf(names[test_count], sizeof names[0], "%.60s/%.160s", what, on->name);
     states[test_count] = (op_test){row, on->backend};
     tests[test_count] = (struct CMUnitTest){.name = names[test_count], .test_func = function,
                                             .initial_state = &states[test_count]};
@@ -121,7 +121,8 @@ static void add_backend(const named_backend *on) {
     } answers[] = {
         {"answer_motif_strands", answer_motif_strands}, {"answer_pool_padding", answer_pool_padding},
         {"answer_batch_norm", answer_batch_norm},       {"answer_dropout", answer_dropout},
-        {"answer_activations", answer_activations},     {"answer_nan_stays", answer_nan_stays},
+        {"answer_dropout_ties", answer_dropout_ties},   {"answer_activations", answer_activations},
+        {"answer_nan_stays", answer_nan_stays},         {"answer_nan_before_norm", answer_nan_before_norm},
         {"answer_losses", answer_losses},               {"answer_steps", answer_steps},
     };
     if (!on->backend) {
