@@ -106,7 +106,7 @@ deps:
 demo: deps
 	@$(MAKE) $(PARALLEL) expconv
 	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
-	./expconv simulate --task motifs --motifs configs/motifs/task1.meme --sequences 8000 --seed 1 --out $(BUILD)/demo/task1.h5
+	./expconv simulate --task motifs --motifs configs/motifs/task1.meme --sequences 10000 --seed 1 --out $(BUILD)/demo/task1.h5
 	./expconv sweep configs/demo.yaml --out $(BUILD)/demo/sweep
 	@echo "the table: $(BUILD)/demo/sweep/summary.tsv (one row a trial: $(BUILD)/demo/sweep/results.tsv)"
 

@@ -10,7 +10,8 @@
  * before the norm occurs in their residual block alone.
  *
  * Contract of every op: outputs are written with `=`, gradients of parameters are added with `+=`; the result for trial
- * t depends on trial t's arguments alone and is the same to the byte for any T and any thread; no op allocates.
+ * t depends on trial t's arguments alone and is the same to the byte for any T and any thread; no op allocates. A NaN
+ * passes through every activation and every pool, so that it reaches the loss, where it is looked for.
  */
 #ifndef EXPCONV_BACKEND_H
 #define EXPCONV_BACKEND_H
@@ -164,7 +165,7 @@ typedef struct xc_block_args {
     const float *dy; /* (T,N,Lp,F) gradient of the loss at y */
     float *dx;       /* (T,N,L,C) gradient at x, or NULL; of a motif block: at its one-hot input (T,N,L,4) */
     float *dx_skip;  /* (T,N,Lc,F) of an add block */
-    int32_t add_to_dx; /* 0: dx is written with `=`; 1: with `+=` (an input that two blocks read) */
+    int32_t add_to_dx; /* 0: dx is written with `=`; 1: with `+=` (an input that two blocks read); dx_skip always `=` */
 
     void *saved;         /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
