@@ -87,7 +87,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o libexpconv.a
 $(BUILD)/bench/%: $(BUILD)/bench/%.o libexpconv.a
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.PRECIOUS: $(BUILD)/tests/%.o $(BUILD)/tests/ops/%.o $(BUILD)/bench/%.o
+.SECONDARY:
 
 build-tests: expconv $(TESTS)
 build-benches: expconv $(BENCHES)

@@ -4,6 +4,7 @@
 #ifndef EXPCONV_PEER_H
 #define EXPCONV_PEER_H
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,8 +49,9 @@ static inline void peer_end(peer *p) {
 static inline bool peer_start(peer *p, const char *const *arguments) {
     int to[2], from[2];
     *p = (peer){0};
-    if (pipe(to) != 0) return false;
-    if (pipe(from) != 0) {
+    /* Closed in every program started later: a peer ends when its stdin does, so no other may hold that open. */
+    if (pipe2(to, O_CLOEXEC) != 0) return false;
+    if (pipe2(from, O_CLOEXEC) != 0) {
         close(to[0]), close(to[1]);
         return false;
     }
@@ -57,7 +59,6 @@ static inline bool peer_start(peer *p, const char *const *arguments) {
     p->process = fork();
     if (p->process == 0) {
         dup2(to[0], STDIN_FILENO), dup2(from[1], STDOUT_FILENO);
-        close(to[0]), close(to[1]), close(from[0]), close(from[1]);
         if (!freopen("build/bench/peer.log", "a", stderr)) _exit(126);
         execvp(arguments[0], (char *const *)arguments);
         _exit(127);
