@@ -1,7 +1,6 @@
 /* ops.c: the block ops, one trial after another, and the table of this instruction set.
  */
-#include <stdlib.h>
-
+#include "../host_memory.h"
 #include "dispatch.h"
 #include "trial.h"
 
@@ -76,43 +75,11 @@ OP(conv_block, backward, xc_cpu_conv_backward)
 OP(add_block, forward, add_forward)
 OP(add_block, backward, add_backward)
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
-
-static void *allocate(const xc_backend *backend, size_t bytes) {
-    (void)backend;
-    const size_t whole = round_up(bytes, 64);
-    if (whole < bytes) return NULL;
-    void *memory = aligned_alloc(64, whole ? whole : 64);
-    if (memory) memset(memory, 0, whole ? whole : 64);
-    return memory;
-}
-
-static void release(const xc_backend *backend, void *memory) {
-    (void)backend;
-    free(memory);
-}
-
-static void copy(const xc_backend *backend, void *to, const void *from, size_t bytes) {
-    (void)backend;
-    if (bytes > 0) memcpy(to, from, bytes);
-}
-
-static void zero(const xc_backend *backend, void *memory, size_t bytes) {
-    (void)backend;
-    if (bytes > 0) memset(memory, 0, bytes);
-}
-
 const xc_backend XC_ISA_NAME(xc_cpu_table) = {
     .version = XC_BACKEND_VERSION,
     .name = "cpu",
     .description = CPU_DESCRIPTION(XC_ISA),
-    .host_memory = true,
-    .allocate = allocate,
-    .release = release,
-    .upload = copy,
-    .download = copy,
-    .copy = copy,
-    .zero = zero,
+    HOST_MEMORY,
     .block_memory = xc_cpu_block_memory,
     .motif_block_forward = motif_block_forward,
     .motif_block_backward = motif_block_backward,
