@@ -44,6 +44,7 @@ PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
 .PHONY: all deps demo test bench clean build-tests build-benches
 all: expconv
+	@echo "  notice   CUDA and MPI: off (this version has neither)"
 
 expconv: $(CLI_OBJECTS) libexpconv.a
 	@echo "  link     $@"
