@@ -101,7 +101,7 @@ deps:
 	[ -z "$$missing" ] && exit 0; echo "installing:$$missing"; \
 	as=; if [ $$(id -u) -ne 0 ]; then command -v sudo >/dev/null || { \
 	  echo "run as root: apt-get install$$missing"; exit 1; }; as=sudo; fi; \
-	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing
+	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
 
 # Task 1 of the paper, small: simulate, train relu and exponential side by side, print the table.
 demo: deps

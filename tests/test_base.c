@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,6 +147,38 @@ static void a_full_disk_leaves_the_old_file(void **state) {
     free(path);
 }
 
+static void a_link_stays_a_link(void **state) {
+    (void)state;
+    char *path = xc_path_join(folder, "table.tsv"), *link = xc_path_join(folder, "link.tsv");
+    xc_error error = {0};
+    xc_file file;
+    assert_int_equal(symlink("table.tsv", link), 0);
+    fclose(fopen(path, "w"));
+    assert_int_equal(xc_file_create(&file, link, true, &error), XC_OK);
+    fputs("new", file.stream);
+    assert_int_equal(xc_file_commit(&file, &error), XC_OK);
+    assert_content(path, "new");
+    struct stat about;
+    assert_int_equal(lstat(link, &about), 0);
+    assert_true(S_ISLNK(about.st_mode));
+    assert_int_equal(count_files(), 2);
+    free(path);
+    free(link);
+}
+
+/* A pipe of our own stands for /dev/null and its like, which a rename would replace for everybody. */
+static void what_is_no_plain_file_is_not_replaced(void **state) {
+    (void)state;
+    char *path = xc_path_join(folder, "pipe");
+    xc_error error = {0};
+    xc_file file;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(xc_file_create(&file, path, true, &error), XC_IO);
+    assert_non_null(strstr(error.text, "pipe: is not a plain file"));
+    assert_int_equal(xc_file_create(&file, folder, true, &error), XC_IO);
+    free(path);
+}
+
 static void reading_refuses_what_is_no_text(void **state) {
     (void)state;
     char *text;
@@ -221,6 +254,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_commit_replaces_the_file_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_discard_leaves_the_old_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_link_stays_a_link, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_no_plain_file_is_not_replaced, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(reading_refuses_what_is_no_text, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(folders_are_made_with_their_parents, make_folder, remove_folder),
         cmocka_unit_test(every_thread_works_once),

@@ -121,6 +121,24 @@ static void test_file_that_may_not_grow(void **state) {
     assert_same_sweep("whole", "full");
 }
 
+/* A run that ended before its first checkpoint leaves the folder to whichever config comes next. */
+static void test_failed_start_claims_nothing(void **state) {
+    (void)state;
+    const char *config = make_config("one.yaml", make_data("data.h5"), "train: {epochs: 2, batch: 30}\n");
+    char arguments[512];
+    snprintf(arguments, sizeof arguments, "train %s --quiet --out %s", config, in_folder("out"));
+    outcome failed = finish(start(0x1000, arguments));
+    assert_refused(&failed, 1, "checkpoint.h5", "File too large", NULL);
+    end(&failed);
+    outcome other = run("train %s --quiet --set train.batch=20 --out %s", config, in_folder("out"));
+    assert_done(&other);
+    end(&other);
+    /* A finished trial keeps its folder. */
+    outcome refused = run("train %s --quiet --out %s", config, in_folder("out"));
+    assert_refused(&refused, 1, "train.batch is 20 there and 30 here", NULL);
+    end(&refused);
+}
+
 static void test_full_disk(void **state) {
     (void)state;
     const char *config = make_sweep(6, 0);
@@ -169,6 +187,7 @@ int main(void) {
         IN_FOLDER(test_train_interrupted),
         IN_FOLDER(test_killed_again_and_again),
         IN_FOLDER(test_file_that_may_not_grow),
+        IN_FOLDER(test_failed_start_claims_nothing),
         IN_FOLDER(test_full_disk),
         IN_FOLDER(test_two_sweeps_in_one_folder),
     };

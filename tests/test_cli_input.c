@@ -346,7 +346,7 @@ static void test_weights_of_another_model(void **state) {
         end(&other);
         snprintf(text, sizeof text,
                  "data: {file: %s}\ntrain: {epochs: 1, batch: 20}\n"
-                 "model: {zoo: tiny, blocks: [{conv: 9, width: 9, pool: 8}, {dense: 12}]}\n",
+                 "model: {zoo: tiny, activation: relu, blocks: [{conv: 9, width: 9, pool: 8}, {dense: 12}]}\n",
                  in_folder("good.h5"));
         other = run("train %s --quiet --out %s", write_text("other.yaml", text), in_folder("two"));
     }

@@ -169,6 +169,45 @@ static void test_train_is_one_trial_of_the_sweep(void **state) {
     end(&again);
 }
 
+/* The folder may be one that the user works in: only what a killed expconv left is cleared away. */
+static void test_users_temporary_files_stay(void **state) {
+    (void)state;
+    static const char *const kept[] = {"notes.tmp", "weights.h5.tmp", "weights.h5.old.tmp", "my.weights.h5.12.tmp",
+                                       "data.h5.12.tmp"};
+    static const char *const removed[] = {"weights.h5.12.tmp", "config.yaml.4711.tmp", "results.tsv.1.tmp"};
+    const char *config = make_config("one.yaml", make_data("data.h5"), "train: {epochs: 1}\n");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) write_text(kept[i], "mine\n");
+    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) write_text(removed[i], "half\n");
+    outcome result = run("train %s --quiet --out %s", config, folder);
+    assert_done(&result);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) assert_true(exists(in_folder("%s", kept[i])));
+    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) assert_false(exists(in_folder("%s", removed[i])));
+    end(&result);
+}
+
+/* Before anything is written, and with the way out in the line. */
+static void test_monitor_that_cannot_be(void **state) {
+    (void)state;
+    const char *data = make_data("data.h5"), *config = make_config("one.yaml", data, "train: {epochs: 2}\n");
+    float *y = calloc(VALID * CLASSES, sizeof *y);
+    put(data, "Y_valid", 2, (hsize_t[]){VALID, CLASSES}, y);
+    free(y);
+    static const char *const commands[] = {"train", "sweep"};
+    for (int i = 0; i < 2; i++) {
+        outcome result = run("%s %s --quiet --out %s", commands[i], config, in_folder("out"));
+        assert_refused(&result, 1, "val_auroc does not exist for these labels", "set train.monitor to val_loss", NULL);
+        end(&result);
+        assert_false(exists(in_folder("out")));
+    }
+    outcome other = run("train %s --quiet --set train.monitor=val_loss --out %s", config, in_folder("out"));
+    assert_done(&other);
+    end(&other);
+    outcome never = run("train %s --set train.loss=mean_squared_error --set train.monitor=val_accuracy --out %s",
+                        config, in_folder("never"));
+    assert_refused(&never, 2, "train.monitor", "mean_squared_error", "val_loss", NULL);
+    end(&never);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_tables),
@@ -176,6 +215,8 @@ int main(void) {
         IN_FOLDER(test_threads_and_packs_do_not_matter),
         IN_FOLDER(test_packs_hold_one_model_each),
         IN_FOLDER(test_train_is_one_trial_of_the_sweep),
+        IN_FOLDER(test_users_temporary_files_stay),
+        IN_FOLDER(test_monitor_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

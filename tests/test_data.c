@@ -213,6 +213,8 @@ static void refuses_bad_fasta(void **state) {
         {">a\nACGT\n", 5, "sequence \"a\" has 4 bases, but 5 are needed"},
         {">a\nACGT\n>b\n>c\nACGT\n", 0, "sequence \"b\" is empty"},
         {">a\nACGT\n>b\nAC*T\n", 0, "sequence \"b\" has '*' at base 3"},
+        {">\nACGT\n", 0, "sequence 1, counted from 1, has no name"},
+        {">a\nACGT\n> b\nACGT\n", 0, "sequence 2, counted from 1, has no name"},
         {">a\nACGU\n", 0, "sequence \"a\" has 'U' at base 4"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -227,6 +229,42 @@ static void refuses_bad_fasta(void **state) {
     MUST_FAIL(xc_fasta_read(fixture_path("absent.fa"), 0, &split, NULL, error), XC_IO, "No such file");
 }
 
+/* Cut anywhere, a compressed file is refused, and read to no endless end. Records lie across several blocks. */
+static void refuses_cut_fasta(void **state) {
+    (void)state;
+    enum { RECORDS = 6000, BASES = 40 };
+    static const char *const modes[] = {"w", "wg"}; /* bgzip, gzip */
+    xc_random_sequence draw = {.seed = 3, .stream = XC_STREAM_SIMULATE, .substream = 77};
+    for (int mode = 0; mode < 2; mode++) {
+        BGZF *file = bgzf_open(fixture_path("whole.fa.gz"), modes[mode]);
+        for (int i = 0; i < RECORDS; i++) {
+            char text[BASES + 32];
+            int used = snprintf(text, sizeof text, ">r%d\n", i);
+            for (int l = 0; l < BASES; l++) text[used++] = "ACGT"[xc_random_below(&draw, 4)];
+            text[used++] = '\n';
+            assert_int_equal(bgzf_write(file, text, (size_t)used), used);
+        }
+        assert_int_equal(bgzf_close(file), 0);
+        xc_split split;
+        char *bytes;
+        size_t size;
+        MUST(xc_fasta_read(fixture_path("whole.fa.gz"), 0, &split, NULL, error));
+        assert_int_equal(split.dna.sequences, RECORDS);
+        xc_split_free(&split);
+        MUST(xc_file_read(fixture_path("whole.fa.gz"), (size_t)64 << 20, &bytes, &size, error));
+        const size_t eof_block = 28;
+        const size_t cuts[] = {20, 1000, size / 3, size / 2, size - 1000, size - eof_block, size - 9, size - 1};
+        for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+            alarm(20);
+            MUST_FAIL(xc_fasta_read(fixture_write("cut.fa.gz", bytes, cuts[i]), 0, &split, NULL, error), XC_INPUT,
+                      "cut.fa.gz: damaged or cut short");
+            alarm(0);
+            assert_null(split.dna.bases);
+        }
+        free(bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packs_every_length),  cmocka_unit_test(layout_is_the_contract),
@@ -234,6 +272,7 @@ int main(void) {
         cmocka_unit_test(items_of_a_split),    cmocka_unit_test(binary_labels),
         cmocka_unit_test(reads_fasta),         cmocka_unit_test(reads_compressed_fasta),
         cmocka_unit_test(reads_many_records),  cmocka_unit_test(refuses_bad_fasta),
+        cmocka_unit_test(refuses_cut_fasta),
     };
     return cmocka_run_group_tests_name("data", tests, fixture_open, fixture_close);
 }

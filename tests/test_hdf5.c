@@ -258,6 +258,62 @@ static void names_override(void **state) {
     xc_dataset_free(&dataset);
 }
 
+/* A wanted split is read whatever the others are; the others count only when they are wanted too. */
+static void asks_nothing_of_other_splits(void **state) {
+    (void)state;
+    static double values[CELLS];
+    static const struct {
+        hsize_t valid_shape[3];
+        const char *y;
+        hsize_t y_shape[2];
+        const char *part; /* of the refusal when both are wanted */
+    } cases[] = {
+        {{N, 4, L - 1}, "Y_valid", {N, 3}, "X_train has sequences of 37 bases, but X_valid of 36"},
+        {{N, 4, L}, "other", {N, 3}, "X_train has labels (Y_train), but there are none for X_valid"},
+        {{N, 4, L}, "Y_valid", {N, 2}, "Y_train has 3 classes, but Y_valid has 2"},
+        {{N, 4, L}, "Y_valid", {N - 1, 3}, "X_valid holds 23 sequences, but Y_valid labels for 22"},
+        {{N, 5, L - 8}, "Y_valid", {N, 3}, "X_valid: has shape (23,5,29)"},
+    };
+    const hsize_t shape[3] = {N, 4, L}, y_shape[2] = {N, 3};
+    one_hot(XC_LAYOUT_N4L, values);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const hid_t file = make_file("x.h5");
+        put_plain(file, "X_train", 3, shape, values);
+        put_plain(file, "Y_train", 2, y_shape, values);
+        put_plain(file, "X_valid", 3, cases[i].valid_shape, values);
+        put_plain(file, cases[i].y, 2, cases[i].y_shape, values);
+        H5Fclose(file);
+        xc_dataset dataset;
+        const char *path = fixture_path("x.h5");
+        MUST(xc_dataset_read(path, NULL, 1 << XC_TRAIN, false, &dataset, error));
+        expect_sequences(&dataset.split[XC_TRAIN]);
+        xc_dataset_free(&dataset);
+        const unsigned all = 0, both = 1 << XC_TRAIN | 1 << XC_VALID;
+        MUST_FAIL(xc_dataset_read(path, NULL, both, false, &dataset, error), XC_INPUT, cases[i].part);
+        xc_dataset_free(&dataset);
+        MUST_FAIL(xc_dataset_read(path, NULL, all, false, &dataset, error), XC_INPUT, cases[i].part);
+        xc_dataset_free(&dataset);
+    }
+}
+
+/* An empty name of labels leaves them unread, spoilt ones too. */
+static void labels_can_be_left_unread(void **state) {
+    (void)state;
+    static double values[CELLS];
+    const hsize_t shape[3] = {N, 4, L}, y_shape[2] = {N - 1, 3};
+    const xc_data_names names = {.y = {[XC_TEST] = ""}};
+    one_hot(XC_LAYOUT_N4L, values);
+    const hid_t file = make_file("x.h5");
+    put_plain(file, "X_test", 3, shape, values);
+    put_plain(file, "Y_test", 2, y_shape, values);
+    H5Fclose(file);
+    xc_dataset dataset;
+    MUST(xc_dataset_read(fixture_path("x.h5"), &names, 1 << XC_TEST, false, &dataset, error));
+    expect_sequences(&dataset.split[XC_TEST]);
+    assert_null(dataset.split[XC_TEST].labels);
+    xc_dataset_free(&dataset);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_layout_type_and_storage),
@@ -265,6 +321,8 @@ int main(void) {
         cmocka_unit_test(reads_huge_chunks),
         cmocka_unit_test(finds_names),
         cmocka_unit_test(names_override),
+        cmocka_unit_test(asks_nothing_of_other_splits),
+        cmocka_unit_test(labels_can_be_left_unread),
     };
     return cmocka_run_group_tests_name("hdf5", tests, fixture_open, fixture_close);
 }

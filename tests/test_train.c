@@ -370,6 +370,21 @@ static void test_kill(void **state) {
     check_resume(SIGKILL, "kill");
 }
 
+/* A checkpoint is never of the last epoch, whose trial is finished; one that says so has no room for another epoch. */
+static void test_resume_after_the_last_epoch(void **state) {
+    (void)state;
+    xc_trial longer = make_trial("last-epoch", NULL), trial = make_trial("last-epoch", OVERRIDES("train.epochs=1"));
+    xc_error refused = {0};
+    assert_int_equal(train_apart((xc_trial *[]){&longer}, 1, TRAIN_ITEMS * 3 / 2, SIGKILL), -1);
+    char *path = xc_path_join(trial.folder, XC_CONFIG_FILE);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    assert_int_equal(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&trial}, 1, NULL, &refused), XC_INPUT);
+    assert_non_null(strstr(refused.text, "not a checkpoint of this trial"));
+    xc_trial_clear(&longer);
+    xc_trial_clear(&trial);
+}
+
 /* A checkpoint of other data is refused. */
 static void test_resume_other_data(void **state) {
     (void)state;
@@ -467,6 +482,11 @@ static void test_claim(void **state) {
     other = make_trial("claimed", OVERRIDES("model.activation=exponential"));
     assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_INPUT);
     assert_non_null(strstr(refused.text, "model.activation is relu there and exponential here"));
+    trial.config->model.blocks[0].conv = 5; /* blocks are whole lines */
+    assert_int_equal(xc_trial_claim_folder(&trial, &refused), XC_INPUT);
+    assert_non_null(strstr(refused.text, "config: line "));
+    assert_non_null(strstr(refused.text, "\"{conv: 6, "));
+    trial.config->model.blocks[0].conv = 6;
     MUST(xc_trial_read_results(&trial, error));
     assert_int_equal(trial.status, XC_TRIAL_WAITING);
     xc_trial_clear(&other);
@@ -489,6 +509,37 @@ static void test_data_check(void **state) {
     changed.split[XC_VALID].dna.sequences = 0;
     assert_int_equal(xc_train_data_check(&changed, XC_LOSS_BINARY, &refused), XC_INPUT);
     assert_non_null(strstr(refused.text, "valid"));
+}
+
+/* The monitored metric must exist for the labels, when anything depends on it. */
+static void test_monitor_check(void **state) {
+    (void)state;
+    float labels[45 * CLASSES] = {0};
+    xc_dataset changed = dataset;
+    xc_error refused = {0};
+    xc_trial trial = make_trial("monitor", OVERRIDES("train.loss=mean_squared_error"));
+    xc_train_config *config = &trial.config->train;
+    MUST(xc_train_monitor_check(&changed, config, error)); /* labels of 0 and 1 can be ranked */
+    changed.split[XC_VALID].labels = labels;
+    for (int loss = 0; loss < 2; loss++) {
+        config->loss = loss ? XC_LOSS_SQUARED : XC_LOSS_BINARY;
+        config->monitor = XC_METRIC_AUROC;
+        assert_int_equal(xc_train_monitor_check(&changed, config, &refused), XC_INPUT);
+        assert_non_null(strstr(refused.text, "val_auroc does not exist for these labels"));
+        assert_non_null(strstr(refused.text, "set train.monitor to val_loss"));
+        config->monitor = XC_METRIC_LOSS;
+        MUST(xc_train_monitor_check(&changed, config, error));
+    }
+    for (int i = 0; i < 45 * CLASSES; i++) labels[i] = (float)i / 7;
+    config->monitor = XC_METRIC_AUROC;
+    assert_int_equal(xc_train_monitor_check(&changed, config, &refused), XC_INPUT);
+    config->monitor = XC_METRIC_PEARSON;
+    MUST(xc_train_monitor_check(&changed, config, error));
+    config->monitor = XC_METRIC_AUROC;
+    config->early_stop.patience = config->reduce_lr.patience = 0;
+    config->best_weights = false;
+    MUST(xc_train_monitor_check(&changed, config, error));
+    xc_trial_clear(&trial);
 }
 
 static void test_order(void **state) {
@@ -543,7 +594,63 @@ static void test_steps_in_order(void **state) {
     xc_trial_clear(&trial);
 }
 
+static size_t largest_bytes;
+
+static void *spy_allocate(const xc_backend *backend, size_t bytes) {
+    if (bytes > largest_bytes) largest_bytes = bytes;
+    return bytes > (size_t)64 << 20 ? NULL : reference->allocate(backend, bytes);
+}
+
+/* A batch of more than there is takes no more memory than there is, and gives what one of all items gives. */
+static void test_large_batch(void **state) {
+    (void)state;
+    xc_backend spy = *reference;
+    spy.allocate = spy_allocate;
+    xc_trial large = make_trial("large-batch", OVERRIDES("train.batch=1000000"));
+    xc_trial whole = make_trial("whole-batch", OVERRIDES("train.batch=214"));
+    MUST(xc_train_pack(&spy, &reference_data, (xc_trial *[]){&large}, 1, NULL, error));
+    const size_t large_bytes = largest_bytes;
+    largest_bytes = 0;
+    MUST(xc_train_pack(&spy, &reference_data, (xc_trial *[]){&whole}, 1, NULL, error));
+    assert_int_equal(large_bytes, largest_bytes);
+    assert_same_results("large-batch", "whole-batch");
+    xc_trial_clear(&large);
+    xc_trial_clear(&whole);
+}
+
 /* ---- the trained network ---------------------------------------------------------------------------------------- */
+
+static void replace_weights(const xc_trial *trial, const char *by) {
+    char command[512];
+    snprintf(command, sizeof command, "cp '%s' '%s/%s'", by, trial->folder, XC_WEIGHTS_FILE);
+    assert_int_equal(system(command), 0);
+}
+
+/* Trials of one pack say in weights.h5 which network it is; another's file in their place, or none, is refused. */
+static void test_other_weights(void **state) {
+    (void)state;
+    xc_trial trials[2] = {make_trial("is-relu", NULL),
+                          make_trial("is-exponential", OVERRIDES("model.activation=exponential"))};
+    xc_network network;
+    xc_error refused = {0};
+    MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&trials[0], &trials[1]}, 2, NULL, error));
+    for (int i = 0; i < 2; i++) {
+        MUST(xc_network_open(trials[i].folder, &network, error));
+        xc_network_close(&network);
+    }
+    char *relu = xc_path_join(trials[0].folder, XC_WEIGHTS_FILE);
+    replace_weights(&trials[1], relu);
+    free(relu);
+    assert_int_equal(xc_network_open(trials[1].folder, &network, &refused), XC_INPUT);
+    assert_non_null(strstr(refused.text, "is of model tiny with relu but this one is tiny with exponential"));
+
+    char *text = xc_path_join(trials[1].folder, XC_CONFIG_FILE);
+    replace_weights(&trials[1], text);
+    free(text);
+    assert_int_equal(xc_trial_read_results(&trials[1], &refused), XC_INPUT);
+    assert_non_null(strstr(refused.text, "weights.h5: is not an HDF5 file; put it back, or remove"));
+    for (int i = 0; i < 2; i++) xc_trial_clear(&trials[i]);
+}
 
 static void test_network(void **state) {
     (void)state;
@@ -593,6 +700,10 @@ int main(void) {
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_resume_other_data),
+        cmocka_unit_test(test_resume_after_the_last_epoch),
+        cmocka_unit_test(test_monitor_check),
+        cmocka_unit_test(test_large_batch),
+        cmocka_unit_test(test_other_weights),
         cmocka_unit_test(test_diverges_alone),
         cmocka_unit_test(test_kept_weights),
         cmocka_unit_test(test_network),

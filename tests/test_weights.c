@@ -118,8 +118,8 @@ static void any_reader_finds_the_tensors(void **unused) {
     assert_true(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, variance) >= 0);
     assert_true(variance[3] == 111.125f);
     H5Dclose(dataset);
-    for (int i = 0; i < 4; i++) {
-        static const char *const names[] = {"format", "model", "length", "classes"};
+    for (int i = 0; i < 5; i++) {
+        static const char *const names[] = {"format", "model", "activation", "length", "classes"};
         assert_true(H5Aexists(file, names[i]) > 0);
     }
     H5Fclose(file);
@@ -220,6 +220,11 @@ static void another_models_weights_are_refused(void **unused) {
     assert_unreadable("weights.h5", "has 11 tensors but model tiny has 9");
     build(8, 3, 20, 2, true);
     assert_unreadable("checkpoint.h5", "holds 'expconv checkpoint', not 'expconv weights'");
+    model.activation = XC_EXPONENTIAL; /* the shapes are the same */
+    assert_unreadable("weights.h5", "is of model tiny with relu but this one is tiny with exponential");
+    build(8, 3, 20, 2, true);
+    strcpy(model.name, "other");
+    assert_unreadable("weights.h5", "is of model tiny with relu but this one is other with relu");
     free_state(&state);
     build(8, 3, 20, 2, false);
     state = numbered_state();

@@ -9,10 +9,23 @@
 
 #include "expconv/base.h"
 
+/* The file to replace: what a link stands for, so that the link stays one. NULL and errno when there is no memory. */
+static char *target_of(const char *path) {
+    char *real = realpath(path, NULL);
+    return real || errno == ENOMEM ? real : strdup(path);
+}
+
+/* A rename would put a plain file in the place of a device or pipe. */
+static bool is_special(const char *path) {
+    struct stat about;
+    return stat(path, &about) == 0 && !S_ISREG(about.st_mode);
+}
+
 xc_status xc_file_create(xc_file *file, const char *path, bool stream, xc_error *error) {
     *file = (xc_file){0};
-    file->path = strdup(path);
-    if (!file->path || asprintf(&file->temporary, "%s.%ld.tmp", path, (long)getpid()) < 0) {
+    if (is_special(path)) return xc_fail(error, XC_IO, "%s: is not a plain file; name one to write", path);
+    file->path = target_of(path);
+    if (!file->path || asprintf(&file->temporary, "%s.%ld.tmp", file->path, (long)getpid()) < 0) {
         file->temporary = NULL;
         xc_file_discard(file);
         return xc_fail(error, XC_MEMORY, "out of memory for the name of %s", path);

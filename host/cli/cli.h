@@ -76,8 +76,9 @@ xc_status cli_print_columns(FILE *stream, char *tsv, xc_error *error);
 /* The config that train and sweep read: the operand with all --set. */
 xc_status cli_read_config(const cli_arguments *arguments, xc_config **config, xc_error *error);
 
-/* Reads one split of --data for a network: the split of --split, which must have the network's length. */
-xc_status cli_read_split(const cli_arguments *arguments, const char *path, const xc_network *network,
+/* Reads one split of --data for a network: the split of --split, which must have the network's length. The labels are
+ * read when they are wanted. Nothing is asked of the file's other splits. */
+xc_status cli_read_split(const cli_arguments *arguments, const char *path, const xc_network *network, bool labels,
                          bool reverse_complement, xc_dataset *dataset, xc_split_name *which, xc_error *error);
 
 /* Opens --device and computes the logits (items,classes) of a split, to be freed. */

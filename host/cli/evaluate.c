@@ -12,14 +12,22 @@ static const cli_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static xc_status check_labels(const xc_network *network, const char *path, const xc_split *split, xc_error *error) {
+static xc_status check_labels(const xc_network *network, const char *path, const xc_split *split, const char *y_name,
+                              xc_error *error) {
+    char where[1200];
+    snprintf(where, sizeof where, "%s: %s", path, y_name);
     if (!split->labels)
         return xc_fail(error, XC_INPUT, "%s: has no labels to evaluate against; use expconv predict", path);
     if (split->classes != network->model.classes)
         return xc_fail(error, XC_INPUT, "%s: %d classes, but the network was trained on %d", path, split->classes,
                        network->model.classes);
-    if (network->config->train.loss != XC_LOSS_BINARY) return XC_OK;
-    return xc_split_check_binary(split, path, error);
+    return xc_split_check_labels(split, network->config->train.loss, where, error);
+}
+
+static void tell_one_label(const char *path, const char *split, const xc_metrics *metrics) {
+    if (metrics->one_label == 0) return;
+    xc_log(XC_LOG_NOTICE, "%s: %s: %d of %d classes have one label only; their AUROC is nan and left out of the mean",
+           path, split, (int)metrics->one_label, (int)metrics->classes);
 }
 
 static xc_status run(const cli_arguments *arguments, xc_error *error) {
@@ -36,9 +44,9 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     XC_TRY(xc_network_open(arguments->operand, &network, error));
     reverse_complement = network.config->data.reverse_complement;
     XC_TRY(cli_choice(arguments, "reverse-complement", answers, &reverse_complement, error));
-    XC_TRY(cli_read_split(arguments, path, &network, reverse_complement, &dataset, &which, error));
+    XC_TRY(cli_read_split(arguments, path, &network, true, reverse_complement, &dataset, &which, error));
     const xc_split *split = &dataset.split[which];
-    XC_TRY(check_labels(&network, path, split, error));
+    XC_TRY(check_labels(&network, path, split, dataset.header[which].y_name, error));
     XC_TRY(cli_logits(arguments, &network, split, &logits, error));
 
     const size_t items = xc_split_items(split);
@@ -47,6 +55,7 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     xc_split_labels(split, labels);
     XC_TRY(xc_metrics_compute(train->loss, train->class_weights, logits, labels, items, split->classes, true, &metrics,
                               error));
+    tell_one_label(path, xc_split_word(which), &metrics);
     XC_TRY(xc_metrics_write(stdout, xc_split_word(which), &metrics, true));
 fail:
     xc_metrics_free(&metrics);

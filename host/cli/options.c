@@ -24,19 +24,21 @@ static xc_status check_shape(const char *path, const xc_network *network, const 
                    split->dna.length, network->model.length);
 }
 
-xc_status cli_read_split(const cli_arguments *arguments, const char *path, const xc_network *network,
+xc_status cli_read_split(const cli_arguments *arguments, const char *path, const xc_network *network, bool labels,
                          bool reverse_complement, xc_dataset *dataset, xc_split_name *which, xc_error *error) {
     static const char *const words[] = {"train", "valid", "test", NULL};
     xc_status status = XC_OK;
     int split = XC_TEST;
     const xc_data_config *data = &network->config->data;
-    xc_data_names names = {.x = {data->train_x, data->valid_x, data->test_x},
-                           .y = {data->train_y, data->valid_y, data->test_y}};
+    const char *const trained_x[] = {data->train_x, data->valid_x, data->test_x};
+    const char *const trained_y[] = {data->train_y, data->valid_y, data->test_y};
+    xc_data_names names = {0};
     memset(dataset, 0, sizeof *dataset);
     XC_TRY(cli_choice(arguments, "split", words, &split, error));
     *which = (xc_split_name)split;
-    if (cli_value(arguments, "x")) names.x[split] = cli_value(arguments, "x");
-    if (cli_value(arguments, "y")) names.y[split] = cli_value(arguments, "y");
+    names.x[split] = cli_value(arguments, "x") ? cli_value(arguments, "x") : trained_x[split];
+    names.y[split] = cli_value(arguments, "y") ? cli_value(arguments, "y") : trained_y[split];
+    if (!labels) names.y[split] = "";
     XC_TRY(xc_dataset_read(path, &names, 1u << split, reverse_complement, dataset, error));
     XC_TRY(check_shape(path, network, &dataset->split[split], error));
 fail:

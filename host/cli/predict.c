@@ -46,7 +46,7 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     XC_TRY(cli_required(arguments, "out", &out, error));
     XC_TRY(xc_network_open(arguments->operand, &network, error));
     if (data)
-        XC_TRY(cli_read_split(arguments, data, &network, false, &dataset, &which, error));
+        XC_TRY(cli_read_split(arguments, data, &network, false, false, &dataset, &which, error));
     else
         XC_TRY(xc_fasta_read(fasta, (uint32_t)network.model.length, &from_fasta, &names, error));
 

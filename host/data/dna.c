@@ -6,10 +6,8 @@
 
 #include "dna.h"
 
-/* A run of N is one word: first position << 12 | length. */
-#define RUN_LENGTH_BITS 12
-#define RUN_LONGEST ((1u << RUN_LENGTH_BITS) - 1)
-#define SEQUENCE_LONGEST ((1u << (32 - RUN_LENGTH_BITS)) - 1)
+/* The last position that a run can begin at, and one. */
+#define SEQUENCE_LONGEST ((1u << (32 - XC_RUN_SHIFT)) - 1)
 
 xc_status xc_dna_builder_open(xc_dna_builder *builder, uint32_t capacity, uint32_t length, xc_error *error) {
     *builder = (xc_dna_builder){.capacity = capacity, .length = length, .row_bytes = (length + 3) / 4};
@@ -41,7 +39,7 @@ static xc_status append_run(xc_dna_builder *builder, uint32_t first, uint32_t le
         builder->runs = larger;
         builder->run_capacity = capacity;
     }
-    builder->runs[builder->run_count++] = first << RUN_LENGTH_BITS | length;
+    builder->runs[builder->run_count++] = first << XC_RUN_SHIFT | length;
     return XC_OK;
 }
 
@@ -54,7 +52,7 @@ static xc_status append_runs(xc_dna_builder *builder, const uint8_t *codes, xc_e
     for (uint32_t first = 0; first < builder->length; first++) {
         if (codes[first] != XC_BASE_N) continue;
         uint32_t end = first + 1;
-        while (end < builder->length && codes[end] == XC_BASE_N && end - first < RUN_LONGEST) end++;
+        while (end < builder->length && codes[end] == XC_BASE_N && end - first < XC_RUN_LONGEST) end++;
         XC_TRY(append_run(builder, first, end - first, error));
         first = end - 1;
     }
@@ -118,7 +116,7 @@ void xc_dna_unpack(const xc_dna_view *dna, uint32_t index, uint8_t *codes) {
     }
     if (!dna->run_start) return;
     for (uint32_t run = dna->run_start[sequence]; run < dna->run_start[sequence + 1]; run++) {
-        const uint32_t first = dna->runs[run] >> RUN_LENGTH_BITS, count = dna->runs[run] & RUN_LONGEST;
+        const uint32_t first = dna->runs[run] >> XC_RUN_SHIFT, count = dna->runs[run] & XC_RUN_LONGEST;
         memset(codes + (reverse ? length - first - count : first), XC_BASE_N, count);
     }
 }

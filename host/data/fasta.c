@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <htslib/bgzf.h>
+#include <htslib/hts.h>
+#include <htslib/hts_log.h>
 #include <htslib/kseq.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +12,28 @@
 
 #include "dna.h"
 
+/* kseq takes a negative count for bytes and would never end, so it is shown the end of the file after a fault. */
+typedef struct input {
+    BGZF *file;
+    bool failed;
+} input;
+
+static int read_input(input *in, void *bytes, size_t size) {
+    const ssize_t count = in->failed ? 0 : bgzf_read(in->file, bytes, size);
+    if (count >= 0) return (int)count;
+    in->failed = true;
+    return 0;
+}
+
 /* The macros of kseq.h define functions that we do not all call. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
-KSEQ_INIT(BGZF *, bgzf_read)
+KSEQ_INIT(input *, read_input)
 #pragma GCC diagnostic pop
 
 typedef struct fasta {
     const char *path;
+    input input;
     kseq_t *record;
     xc_dna_builder builder;
     uint8_t *codes; /* (length) */
@@ -69,6 +85,9 @@ static xc_status append_record(fasta *f, uint32_t length, xc_error *error) {
     const char *name = f->record->name.s, *bases = f->record->seq.s;
     const size_t count = f->record->seq.l;
     xc_status status = XC_OK;
+    if (f->record->name.l == 0)
+        return xc_fail(error, XC_INPUT, "%s: sequence %u, counted from 1, has no name after its \">\"", f->path,
+                       f->builder.sequences + 1);
     if (count == 0) return xc_fail(error, XC_INPUT, "%s: sequence \"%.100s\" is empty", f->path, name);
     if (!f->codes)
         XC_TRY(open_builder(f, length ? length : (uint32_t)(count > UINT32_MAX ? UINT32_MAX : count), error));
@@ -94,12 +113,16 @@ fail:
     return status;
 }
 
+/* A record before the fault may be cut, so the fault is told first. */
 static xc_status read_records(fasta *f, uint32_t length, xc_error *error) {
     int result;
-    while ((result = kseq_read(f->record)) >= 0) {
+    while ((result = kseq_read(f->record)) >= 0 && !f->input.failed) {
         const xc_status status = append_record(f, length, error);
         if (status != XC_OK) return status;
     }
+    if (f->input.failed)
+        return xc_fail(error, XC_INPUT, "%s: damaged or cut short after %u sequences; copy it again", f->path,
+                       f->builder.sequences);
     if (result < -1) return xc_fail(error, XC_INPUT, "%s: damaged after %u sequences", f->path, f->builder.sequences);
     if (f->builder.sequences == 0)
         return xc_fail(error, XC_INPUT, "%s: holds no sequence; a FASTA file has lines \">name\", then bases", f->path);
@@ -110,9 +133,12 @@ xc_status xc_fasta_read(const char *path, uint32_t length, xc_split *split, char
     fasta f = {.path = path, .want_names = names != NULL};
     *split = (xc_split){0};
     if (names) *names = NULL;
-    BGZF *file = access(path, R_OK) == 0 ? bgzf_open(path, "r") : NULL;
-    if (!file) return xc_fail(error, XC_IO, "%s: cannot read: %s", path, strerror(errno));
-    f.record = kseq_init(file);
+    hts_set_log_level(HTS_LOG_OFF); /* faults are told in `error` */
+    f.input.file = access(path, R_OK) == 0 ? bgzf_open(path, "r") : NULL;
+    if (!f.input.file) return xc_fail(error, XC_IO, "%s: cannot read: %s", path, strerror(errno));
+    /* bgzip ends a file with an empty block, without which a cut between two blocks would go unseen. */
+    f.input.failed = bgzf_compression(f.input.file) == bgzf && bgzf_check_EOF(f.input.file) == 0;
+    f.record = kseq_init(&f.input);
     xc_status status =
         f.record ? read_records(&f, length, error) : xc_fail(error, XC_MEMORY, "out of memory for %s", path);
     if (status == XC_OK) {
@@ -123,7 +149,7 @@ xc_status xc_fasta_read(const char *path, uint32_t length, xc_split *split, char
         free(f.names);
     }
     if (f.record) kseq_destroy(f.record);
-    bgzf_close(file);
+    bgzf_close(f.input.file);
     xc_dna_builder_free(&f.builder);
     free(f.codes);
     return status;

@@ -128,8 +128,8 @@ xc_status xc_header_read(const xc_h5 *h5, const xc_data_names *names, xc_split_n
     XC_TRY(
         find_name(h5, names ? names->x[split] : NULL, x_patterns, split, header->x_name, sizeof header->x_name, error));
     if (!*header->x_name) return XC_OK;
-    XC_TRY(
-        find_name(h5, names ? names->y[split] : NULL, y_patterns, split, header->y_name, sizeof header->y_name, error));
+    const char *y = names ? names->y[split] : NULL;
+    if (!y || *y) XC_TRY(find_name(h5, y, y_patterns, split, header->y_name, sizeof header->y_name, error));
     XC_TRY(read_x_header(h5, header, error));
     if (*header->y_name) XC_TRY(read_y_header(h5, header, error));
     header->present = true;

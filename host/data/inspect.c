@@ -65,7 +65,7 @@ static void count_bases(const xc_dna_view *dna, uint64_t *count) {
     /* What fills the last byte of a row, and N, are stored as A. */
     count[0] -= (uint64_t)dna->sequences * (4 * dna->row_bytes - dna->length);
     for (uint32_t run = 0; dna->run_start && run < dna->run_start[dna->sequences]; run++)
-        count[XC_BASE_N] += dna->runs[run] & 4095;
+        count[XC_BASE_N] += dna->runs[run] & XC_RUN_LONGEST;
     count[0] -= count[XC_BASE_N];
 }
 

@@ -296,6 +296,7 @@ xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t 
     model->classes = classes;
     model->stddev = config->stddev;
     XC_TRY(check_input(config, model, error));
+    model->activation = config->blocks[0].activation ? *config->blocks[0].activation : config->activation;
     builder b = {
         .model = model, .length = length, .channels = 4, .input = -1, .first_init = config->init, .error = error};
     for (uint32_t i = 0; i < config->blocks_count; i++) {

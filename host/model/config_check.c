@@ -15,11 +15,16 @@ typedef struct interval {
     bool above, below;
 } interval;
 
-#define AT_LEAST(low) {low, INFINITY, false, false}
-#define ABOVE(low) {low, INFINITY, true, false}
-#define FROM_TO(low, high) {low, high, false, false}
-#define FROM_BELOW(low, high) {low, high, false, true}
-#define BETWEEN(low, high) {low, high, true, true}
+#define AT_LEAST(low) \
+    { low, INFINITY, false, false }
+#define ABOVE(low) \
+    { low, INFINITY, true, false }
+#define FROM_TO(low, high) \
+    { low, high, false, false }
+#define FROM_BELOW(low, high) \
+    { low, high, false, true }
+#define BETWEEN(low, high) \
+    { low, high, true, true }
 
 static xc_status check_range(const xc_document *document, const char *path, double value, interval range,
                              xc_error *error) {
@@ -52,11 +57,15 @@ typedef struct number_rule {
 } number_rule;
 
 #define MEMBER(type, member) offsetof(type, member), sizeof(((type *)0)->member)
-#define CONFIG(path, member, ...) {path, MEMBER(xc_config, member), __VA_ARGS__, 0, 0}
-#define SWEPT(path, member, swept, ...)                                                                                \
-    {path, MEMBER(xc_config, member), __VA_ARGS__, offsetof(xc_config, sweep.swept),                                   \
-     offsetof(xc_config, sweep.swept##_count)}
-#define BLOCK(path, member, ...) {path, MEMBER(xc_block_config, member), __VA_ARGS__, 0, 0}
+#define CONFIG(path, member, ...) \
+    { path, MEMBER(xc_config, member), __VA_ARGS__, 0, 0 }
+#define SWEPT(path, member, swept, ...)                                                 \
+    {                                                                                   \
+        path, MEMBER(xc_config, member), __VA_ARGS__, offsetof(xc_config, sweep.swept), \
+            offsetof(xc_config, sweep.swept##_count)                                    \
+    }
+#define BLOCK(path, member, ...) \
+    { path, MEMBER(xc_block_config, member), __VA_ARGS__, 0, 0 }
 
 /* The clip's limit keeps exp(clip) a finite float32. */
 static const number_rule config_rules[] = {
@@ -186,9 +195,9 @@ static xc_status check_name(const xc_config *config, const xc_document *document
 }
 
 /* Two entries of a list that would give two trials of one name. `same` compares entries i and j. */
-#define REFUSE_REPEATS(key, list_count, same)                                                                          \
-    for (uint32_t j = 1; j < (list_count); j++)                                                                        \
-        for (uint32_t i = 0; i < j; i++)                                                                               \
+#define REFUSE_REPEATS(key, list_count, same)   \
+    for (uint32_t j = 1; j < (list_count); j++) \
+        for (uint32_t i = 0; i < j; i++)        \
             if (same) return refuse_repeat(document, key, j, error)
 
 static xc_status refuse_repeat(const xc_document *document, const char *key, uint32_t entry, xc_error *error) {
@@ -253,6 +262,14 @@ fail:
     return status;
 }
 
+/* The other metrics of a squared error exist or not by the labels, which are not known here. */
+static xc_status check_monitor(const xc_train_config *train, const xc_document *document, xc_error *error) {
+    if (train->loss != XC_LOSS_SQUARED || train->monitor != XC_METRIC_ACCURACY) return XC_OK;
+    return xc_document_refuse(document, xc_document_find(document, "train.monitor"), error,
+                              "train.monitor is val_accuracy, which %s does not have; set it to val_loss",
+                              xc_loss_word(train->loss));
+}
+
 xc_status xc_config_check(const xc_config *config, const xc_document *document, xc_error *error) {
     xc_status status = XC_OK;
     if (!config->data.file)
@@ -261,6 +278,7 @@ xc_status xc_config_check(const xc_config *config, const xc_document *document, 
     XC_TRY(check_name(config, document, error));
     XC_TRY(check_ranges(config, document, error));
     for (uint32_t i = 0; i < config->model.blocks_count; i++) XC_TRY(check_block(config, document, i, error));
+    XC_TRY(check_monitor(&config->train, document, error));
     XC_TRY(check_sweep(config, document, error));
 fail:
     return status;

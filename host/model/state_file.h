@@ -7,7 +7,7 @@
 #include "expconv/model.h"
 #include "h5_image.h"
 
-/* Attributes: `format`, the version, and the model's name, length and classes. */
+/* Attributes: `format`, the version, and the model's name, first activation, length and classes. */
 xc_status xc_state_put_header(xc_image *h5, const char *format, const xc_model *model, xc_error *error);
 /* Refuses another format, another version, or another model. */
 xc_status xc_state_check_header(const xc_image *h5, const char *format, const xc_model *model, xc_error *error);

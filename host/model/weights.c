@@ -19,9 +19,25 @@ xc_status xc_state_put_header(xc_image *h5, const char *format, const xc_model *
     XC_TRY(xc_image_put_text(h5, "format", format, error));
     XC_TRY(xc_image_put_number(h5, "version", VERSION, error));
     XC_TRY(xc_image_put_text(h5, "model", model->name, error));
+    XC_TRY(xc_image_put_text(h5, "activation", xc_activation_word(model->activation), error));
     XC_TRY(xc_image_put_number(h5, "length", (uint64_t)model->length, error));
     XC_TRY(xc_image_put_number(h5, "classes", (uint64_t)model->classes, error));
     XC_TRY(xc_image_put_number(h5, "tensors", (uint64_t)model->tensor_count, error));
+fail:
+    return status;
+}
+
+/* Networks of the same shapes are told apart by the model's name and the first block's activation. */
+static xc_status check_network(const xc_image *h5, const xc_model *model, xc_error *error) {
+    xc_status status;
+    char name[sizeof model->name], activation[NAME_SIZE];
+    const char *here = xc_activation_word(model->activation);
+    XC_TRY(xc_image_get_text(h5, "model", name, sizeof name, error));
+    XC_TRY(xc_image_get_text(h5, "activation", activation, sizeof activation, error));
+    if (strcmp(name, model->name) != 0 || strcmp(activation, here) != 0)
+        status = xc_fail(error, XC_INPUT,
+                         "%s: is of model %s with %s but this one is %s with %s; give the file of this model", h5->path,
+                         name, activation, model->name, here);
 fail:
     return status;
 }
@@ -47,6 +63,7 @@ xc_status xc_state_check_header(const xc_image *h5, const char *format, const xc
                        " bases but %s here is for %d; give "
                        "the file of this model",
                        h5->path, length, model->name, model->length);
+    XC_TRY(check_network(h5, model, error));
 fail:
     return status;
 }

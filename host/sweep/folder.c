@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../train/room.h"
 #include "room.h"
 
 xc_status xc_sweep_check_folder(const xc_config *config, const char *folder, xc_error *error) {
@@ -28,15 +29,26 @@ static xc_status lock_file(const char *folder, const char *path, int *lock, xc_e
                    folder);
 }
 
+/* Whether a name is one that xc_file_create gives to what it has not finished, "weights.h5.4711.tmp": the user's own
+ * files may end in .tmp too. */
+static bool is_leftover(const char *name) {
+    static const char *const written[] = {"results.tsv",   "summary.tsv",      "manifest.tsv",
+                                          XC_CONFIG_FILE,  XC_WEIGHTS_FILE,    XC_HISTORY_FILE,
+                                          XC_METRICS_FILE, XC_CHECKPOINT_FILE, XC_DIVERGED_FILE};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        const size_t length = strlen(written[i]);
+        if (strncmp(name, written[i], length) != 0 || name[length] != '.') continue;
+        const size_t digits = strspn(name + length + 1, "0123456789");
+        if (digits > 0 && strcmp(name + length + 1 + digits, ".tmp") == 0) return true;
+    }
+    return false;
+}
+
 /* A process that was killed while it wrote leaves temporary files. Under the lock they are nobody's. */
 static void remove_leftovers(const char *folder) {
-    static const char ending[] = ".tmp";
     DIR *listing = opendir(folder);
-    for (struct dirent *entry; listing && (entry = readdir(listing));) {
-        const size_t length = strlen(entry->d_name), tail = sizeof ending - 1;
-        if (length > tail && strcmp(entry->d_name + length - tail, ending) == 0)
-            (void)unlinkat(dirfd(listing), entry->d_name, 0);
-    }
+    for (struct dirent *entry; listing && (entry = readdir(listing));)
+        if (is_leftover(entry->d_name)) (void)unlinkat(dirfd(listing), entry->d_name, 0);
     if (listing) closedir(listing);
 }
 

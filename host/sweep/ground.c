@@ -48,6 +48,7 @@ static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *e
     xc_dataset_free(dataset);
     XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, dataset, error));
     XC_TRY(xc_train_data_check(dataset, config->train.loss, error));
+    XC_TRY(xc_train_monitor_check(dataset, &config->train, error));
 fail:
     return status;
 }

@@ -1,7 +1,9 @@
 /* single.c: one trial without the tables of a sweep: what `expconv train` runs. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../train/room.h"
 #include "room.h"
 
 static void on_sequences(void *context, size_t count) { xc_progress_sequences(context, count); }
@@ -40,16 +42,30 @@ fail:
     return status;
 }
 
+/* Takes the claim of a run back that ended before it had saved anything, so that another config may have the folder. */
+static void remove_claim(xc_trial *trial) {
+    static const char *const files[] = {XC_HISTORY_FILE, XC_CONFIG_FILE};
+    xc_error ignored = {0};
+    if (xc_trial_read_results(trial, &ignored) != XC_OK || trial->status != XC_TRIAL_WAITING) return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = xc_path_join(trial->folder, files[i]);
+        if (path) (void)unlink(path);
+        free(path);
+    }
+}
+
 xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *options, xc_trial *trial, xc_error *error) {
     xc_status status = XC_OK;
     xc_grid grid = {0};
     xc_ground ground = {0};
     int lock = -1;
+    bool claimed_before = true;
     memset(trial, 0, sizeof *trial);
     XC_TRY(xc_grid_build(config, options->folder, &grid, error));
     XC_TRY(refuse_lists(&grid, error));
     XC_TRY(set_folder(grid.trial, options->folder, error));
     XC_TRY(xc_sweep_check_folder(grid.trial->config, options->folder, error));
+    claimed_before = xc_trial_has(grid.trial, XC_CONFIG_FILE);
     XC_TRY(xc_ground_open(&grid, options->device, &ground, error));
     XC_TRY(xc_sweep_claim_folder(grid.trial->config, &grid, options->folder, &lock, error));
     XC_TRY(xc_trial_read_results(grid.trial, error));
@@ -58,6 +74,7 @@ xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *optio
     else
         XC_TRY(train(&grid, &ground, error));
 fail:
+    if (status != XC_OK && status != XC_INTERRUPTED && lock >= 0 && !claimed_before) remove_claim(grid.trial);
     xc_sweep_leave_folder(&lock);
     xc_ground_close(&ground);
     if (grid.count == 1) {

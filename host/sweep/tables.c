@@ -3,10 +3,10 @@
  * Numbers have nine significant digits and nan is written nan. A trial that diverged has its row, with nan for what was
  * never measured, and is counted in its setting but left out of the statistics.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../train/room.h"
 #include "room.h"
 
 /* The measured columns, in this order; metrics come twice, for the validation and the test split. */
@@ -46,11 +46,8 @@ static double column_value(const xc_trial *trial, int column) {
 }
 
 static void write_number(FILE *stream, double value) {
-    /* printf writes some NaN as -nan, which would make tables differ between machines. */
-    if (isnan(value))
-        fputs("\tnan", stream);
-    else
-        fprintf(stream, "\t%.9g", value);
+    fputc('\t', stream);
+    xc_number_write(stream, value);
 }
 
 static bool finished(const xc_trial *trial) {

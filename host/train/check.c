@@ -43,6 +43,12 @@ static xc_status check_one_hot(const xc_split *split, const char *where, xc_erro
     return XC_OK;
 }
 
+xc_status xc_split_check_labels(const xc_split *split, xc_loss_kind loss, const char *where, xc_error *error) {
+    if (loss == XC_LOSS_BINARY) return xc_split_check_binary(split, where, error);
+    if (loss == XC_LOSS_SOFTMAX) return check_one_hot(split, where, error);
+    return XC_OK;
+}
+
 static bool one_label(const xc_split *split, int32_t c) {
     const size_t classes = (size_t)split->classes;
     for (size_t i = 1; i < split->dna.sequences; i++)
@@ -93,9 +99,7 @@ xc_status xc_train_data_check(const xc_dataset *dataset, xc_loss_kind loss, xc_e
                            "data: in the config",
                            dataset->path, xc_split_word((xc_split_name)s));
         }
-        xc_status status = XC_OK;
-        if (loss == XC_LOSS_BINARY) status = xc_split_check_binary(split, where, error);
-        if (loss == XC_LOSS_SOFTMAX) status = check_one_hot(split, where, error);
+        const xc_status status = xc_split_check_labels(split, loss, where, error);
         if (status != XC_OK) return status;
         if (loss != XC_LOSS_SQUARED)
             count += list_one_label(split, xc_split_word((xc_split_name)s), lists, sizeof lists);

@@ -7,21 +7,20 @@
 
 #include "room.h"
 
-static size_t line_length(const char *line) { return strcspn(line, "\n"); }
-
 static size_t indentation(const char *line) { return strspn(line, " -"); }
 
-/* Length of the key of "  key: value", from its first letter; 0 when the line has none. */
+/* Length of the key of "  key: value", from its first letter; 0 when the line has none, or is a whole mapping in
+ * braces. */
 static size_t key_length(const char *line) {
     const char *key = line + indentation(line);
     const size_t length = strcspn(key, ":\n");
-    return key[length] == ':' ? length : 0;
+    return key[length] == ':' && key[0] != '{' ? length : 0;
 }
 
 /* The key under which `line` of `text` stands, the last line before it that is indented less; NULL at the top. */
 static const char *parent_of(const char *text, const char *line) {
     const char *parent = NULL;
-    for (const char *at = text; at < line; at += line_length(at) + 1)
+    for (const char *at = text; at < line; at += xc_line_length(at) + 1)
         if (indentation(at) < indentation(line) && key_length(at) > 0) parent = at;
     return parent;
 }
@@ -30,10 +29,10 @@ static const char *parent_of(const char *text, const char *line) {
 static xc_status refuse_folder(const char *folder, const char *there, const char *here, xc_error *error) {
     const char *a = there, *b = here;
     int line = 1;
-    while (*a && *b && line_length(a) == line_length(b) && memcmp(a, b, line_length(a)) == 0) {
-        const bool last = a[line_length(a)] == 0 || b[line_length(b)] == 0;
-        a += line_length(a);
-        b += line_length(b);
+    while (*a && *b && xc_line_length(a) == xc_line_length(b) && memcmp(a, b, xc_line_length(a)) == 0) {
+        const bool last = a[xc_line_length(a)] == 0 || b[xc_line_length(b)] == 0;
+        a += xc_line_length(a);
+        b += xc_line_length(b);
         if (last) break;
         a++, b++, line++;
     }
@@ -47,14 +46,14 @@ static xc_status refuse_folder(const char *folder, const char *there, const char
                        "%s belongs to another config: %.*s%s%.*s is %.*s there and %.*s here; choose another --out or "
                        "remove it",
                        folder, parent ? (int)key_length(parent) : 0, parent ? parent + indentation(parent) : "",
-                       parent ? "." : "", (int)length, key_b, (int)line_length(value_a), value_a,
-                       (int)line_length(value_b), value_b);
+                       parent ? "." : "", (int)length, key_b, (int)xc_line_length(value_a), value_a,
+                       (int)xc_line_length(value_b), value_b);
     }
     return xc_fail(
         error, XC_INPUT,
         "%s belongs to another config: line %d of its %s is \"%.*s\" there and \"%.*s\" here; choose another "
         "--out or remove it",
-        folder, line, XC_CONFIG_FILE, (int)line_length(key_a), key_a, (int)line_length(key_b), key_b);
+        folder, line, XC_CONFIG_FILE, (int)xc_line_length(key_a), key_a, (int)xc_line_length(key_b), key_b);
 }
 
 static xc_status write_text(const char *path, const char *text, xc_error *error) {

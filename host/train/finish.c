@@ -15,12 +15,12 @@ void xc_finish_clean(const xc_trial *trial) {
 }
 
 /* The state whose weights are kept: the last epoch's or the best's. Borrowed from the runner. */
-static xc_trial_state kept_state(const xc_runner *runner, const xc_model *model) {
+static xc_trial_state kept_state(const xc_runner *runner) {
     xc_trial_state kept = {
         .parameters = runner->state.parameters, .running = runner->state.running, .step = runner->state.step};
     if (runner->best) {
         kept.parameters = runner->best;
-        kept.running = runner->best + model->parameter_count;
+        kept.running = runner->best + runner->model->parameter_count;
     }
     return kept;
 }
@@ -50,11 +50,11 @@ fail:
 }
 
 static xc_status measure_kept(const xc_runner *runner, const xc_trial_state *kept, const xc_backend *backend,
-                              const xc_model *model, const xc_train_data *data, xc_metrics metrics[XC_SPLIT_COUNT],
-                              xc_error *error) {
+                              const xc_train_data *data, xc_metrics metrics[XC_SPLIT_COUNT], xc_error *error) {
     xc_status status = XC_OK;
     const xc_config *config = runner->trial->config;
-    const int32_t batch = (int32_t)config->train.batch;
+    const xc_model *model = runner->model;
+    const int32_t batch = xc_batch_needed(&config->train, data->dataset);
     const xc_activation activation = xc_config_activation(config);
     xc_pack *pack = NULL;
     xc_inference inference = {0};
@@ -93,19 +93,18 @@ static xc_status write_weights(const xc_trial *trial, const xc_model *model, con
     return status;
 }
 
-xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_model *model, const xc_train_data *data,
-                         xc_error *error) {
+xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_error *error) {
     xc_status status = XC_OK;
     xc_metrics metrics[XC_SPLIT_COUNT] = {0};
     xc_trial *trial = runner->trial;
-    const xc_trial_state kept = kept_state(runner, model);
-    XC_TRY(measure_kept(runner, &kept, backend, model, data, metrics, error));
+    const xc_trial_state kept = kept_state(runner);
+    XC_TRY(measure_kept(runner, &kept, backend, data, metrics, error));
     if (!isfinite(metrics[XC_VALID].mean[XC_METRIC_LOSS])) {
         snprintf(trial->reason, sizeof trial->reason, "epoch %u: the loss on valid is not finite", runner->epoch);
         status = xc_finish_diverged(runner, error);
         goto fail;
     }
-    XC_TRY(write_weights(trial, model, &kept, error));
+    XC_TRY(write_weights(trial, runner->model, &kept, error));
     XC_TRY(write_metrics(trial, metrics, error));
     xc_finish_clean(trial);
     XC_TRY(xc_trial_read_results(trial, error));

@@ -7,6 +7,15 @@
 
 #include "room.h"
 
+int32_t xc_batch_needed(const xc_train_config *config, const xc_dataset *dataset) {
+    size_t most = 1;
+    for (int s = 0; s < XC_SPLIT_COUNT; s++) {
+        const size_t items = xc_split_items(&dataset->split[s]);
+        if (items > most) most = items;
+    }
+    return (int32_t)(config->batch < most ? config->batch : most);
+}
+
 xc_status xc_inference_open(xc_inference *inference, int32_t trials, int32_t batch, int32_t classes, xc_error *error) {
     xc_status status = XC_OK;
     const size_t rows = (size_t)trials * (size_t)batch;

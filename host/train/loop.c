@@ -167,7 +167,7 @@ static xc_status end_epoch(train_loop *loop, int32_t t, xc_error *error) {
     const double monitored = xc_history_rounded(row->valid[config->monitor]);
     const bool stop = xc_callbacks_epoch(&runner->callbacks, config, runner->epoch, monitored, &new_best);
     xc_pack_get(loop->pack, t, &runner->state);
-    if (new_best) xc_runner_keep_best(runner, &loop->model);
+    if (new_best) xc_runner_keep_best(runner);
 
     trial->epochs = runner->epoch;
     trial->best_epoch = runner->callbacks.best_epoch;
@@ -178,11 +178,11 @@ static xc_status end_epoch(train_loop *loop, int32_t t, xc_error *error) {
     if (loop->events->epoch) loop->events->epoch(loop->events->context, trial, runner->epoch, row->loss, monitored);
 
     if (stop || runner->epoch >= config->epochs) {
-        XC_TRY(xc_finish_done(runner, loop->backend, &loop->model, loop->data, error));
+        XC_TRY(xc_finish_done(runner, loop->backend, loop->data, error));
         XC_TRY(tell_finished(loop, trial, error));
         leave_pack(loop, t);
     } else {
-        XC_TRY(xc_runner_checkpoint(runner, &loop->model, xc_split_items(loop->train), trial->seconds, error));
+        XC_TRY(xc_runner_checkpoint(runner, xc_split_items(loop->train), trial->seconds, error));
     }
 fail:
     return status;
@@ -226,17 +226,18 @@ fail:
 static xc_status open_pack(train_loop *loop, xc_trial *const *trials, int32_t count, xc_error *error) {
     xc_status status = XC_OK;
     const xc_config *config = trials[0]->config;
-    const size_t classes = (size_t)loop->train->classes, n = (size_t)count, batch = config->train.batch;
+    const size_t classes = (size_t)loop->train->classes, n = (size_t)count;
+    const int32_t batch = xc_batch_needed(&config->train, loop->data->dataset);
     const size_t valid_items = xc_split_items(loop->valid);
     XC_TRY(xc_model_build(&config->model, (int32_t)loop->train->dna.length, loop->train->classes, &loop->model, error));
-    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, (int32_t)batch, true, &loop->pack, error));
+    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, true, &loop->pack, error));
     XC_TRY(xc_allocate(&loop->slot, n, sizeof *loop->slot, "a pack", error));
     XC_TRY(xc_allocate(&loop->runners, n, sizeof *loop->runners, "a pack", error));
-    XC_TRY(xc_allocate(&loop->index, n * batch, sizeof *loop->index, "a pack", error));
+    XC_TRY(xc_allocate(&loop->index, n * (size_t)batch, sizeof *loop->index, "a pack", error));
     XC_TRY(xc_allocate(&loop->loss, n, sizeof *loop->loss, "a pack", error));
     XC_TRY(xc_allocate(&loop->rate, n, sizeof *loop->rate, "a pack", error));
     XC_TRY(xc_allocate(&loop->valid_logits, n * valid_items * classes, sizeof(float), "logits", error));
-    XC_TRY(xc_inference_open(&loop->inference, count, (int32_t)batch, loop->model.classes, error));
+    XC_TRY(xc_inference_open(&loop->inference, count, batch, loop->model.classes, error));
     for (int32_t t = 0; t < count; t++) {
         xc_runner *runner = loop->slot[t] = &loop->runners[t];
         XC_TRY(xc_runner_open(runner, trials[t], &loop->model, xc_split_items(loop->train), error));

@@ -104,6 +104,7 @@ xc_status xc_network_logits(const xc_network *network, const xc_backend *backend
         return xc_fail(error, XC_INPUT, "the sequences have length %u, but the network was trained on %d",
                        (unsigned)split->dna.length, (int)network->model.length);
     const size_t batches = (work.items + work.batch - 1) / work.batch;
+    if (work.batch > work.items && work.items > 0) work.batch = work.items;
     if (threads < 1) threads = 1;
     if ((size_t)threads > batches) threads = batches > 0 ? (int)batches : 1;
     XC_TRY(xc_allocate(&work.error, (size_t)threads, sizeof *work.error, "threads", error));

@@ -10,8 +10,6 @@
 
 #include "room.h"
 
-static size_t line_length(const char *line) { return strcspn(line, "\n"); }
-
 bool xc_trial_has(const xc_trial *trial, const char *name) {
     char *path = xc_path_join(trial->folder, name);
     const bool exists = path && xc_path_exists(path);
@@ -36,7 +34,7 @@ static bool read_split(const char *text, const char *split, xc_metrics *metrics)
     bool found = false;
     xc_metrics_free(metrics);
     xc_metrics_none(metrics);
-    for (const char *line = text; *line; line += line_length(line) + (line[line_length(line)] == '\n')) {
+    for (const char *line = text; *line; line += xc_line_length(line) + (line[xc_line_length(line)] == '\n')) {
         const size_t word = strcspn(line, "\t\n");
         if (word != strlen(split) || memcmp(line, split, word) != 0 || line[word] != '\t') continue;
         const char *class_word = line + word + 1;
@@ -52,6 +50,18 @@ static bool read_split(const char *text, const char *split, xc_metrics *metrics)
         }
     }
     return found;
+}
+
+/* The numbers stand in the tables, but the network must be there as well. */
+static xc_status check_weights(const xc_trial *trial, xc_error *error) {
+    int32_t length, classes;
+    char *path = xc_path_join(trial->folder, XC_WEIGHTS_FILE);
+    if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
+    xc_error damage = {0};
+    const xc_status status = xc_weights_shape(path, &length, &classes, &damage);
+    free(path);
+    if (status == XC_OK) return XC_OK;
+    return xc_fail(error, status, "%s; put it back, or remove %s to train again", damage.text, trial->folder);
 }
 
 static xc_status read_metrics(xc_trial *trial, xc_error *error) {
@@ -93,7 +103,7 @@ static xc_status read_reason(xc_trial *trial, xc_error *error) {
     char *text = NULL, *path = xc_path_join(trial->folder, XC_DIVERGED_FILE);
     if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
     const xc_status status = xc_file_read(path, XC_TEXT_LIMIT, &text, NULL, error);
-    if (status == XC_OK) snprintf(trial->reason, sizeof trial->reason, "%.*s", (int)line_length(text), text);
+    if (status == XC_OK) snprintf(trial->reason, sizeof trial->reason, "%.*s", (int)xc_line_length(text), text);
     free(text);
     free(path);
     return status;
@@ -102,6 +112,7 @@ static xc_status read_reason(xc_trial *trial, xc_error *error) {
 xc_status xc_trial_read_results(xc_trial *trial, xc_error *error) {
     xc_status status = XC_OK;
     if (xc_trial_has(trial, XC_METRICS_FILE) && xc_trial_has(trial, XC_WEIGHTS_FILE)) {
+        XC_TRY(check_weights(trial, error));
         XC_TRY(read_metrics(trial, error));
         XC_TRY(read_history(trial, error));
         trial->reason[0] = 0;

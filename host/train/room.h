@@ -6,6 +6,8 @@
 #ifndef EXPCONV_TRAIN_ROOM_H
 #define EXPCONV_TRAIN_ROOM_H
 
+#include <string.h>
+
 #include "expconv/train.h"
 
 /* ---- files of a trial's folder ---------------------------------------------------------------------------------- */
@@ -16,6 +18,9 @@
 #define XC_METRICS_FILE "metrics.tsv"
 #define XC_CHECKPOINT_FILE "checkpoint.h5"
 #define XC_DIVERGED_FILE "diverged.txt" /* one line: why; the trial has no weights.h5 then */
+
+/* Length of the line that begins here, without its end. */
+static inline size_t xc_line_length(const char *line) { return strcspn(line, "\n"); }
 
 /* Whether the trial's folder has a file of that name. */
 bool xc_trial_has(const xc_trial *trial, const char *name);
@@ -71,6 +76,9 @@ void xc_metrics_none(xc_metrics *metrics);
  * from the identity, a function of (seed, epoch) alone. order (xc_split_items). */
 void xc_epoch_order(const xc_split *split, uint64_t seed, uint32_t epoch, uint32_t *order);
 
+/* The largest batch that there can be: the config's, or fewer items when no split has so many. At least 1. */
+int32_t xc_batch_needed(const xc_train_config *config, const xc_dataset *dataset);
+
 /* Scratch for inference over a split; batch is the pack's. */
 typedef struct xc_inference {
     int32_t batch, trials;
@@ -111,6 +119,7 @@ double xc_history_rounded(double value);
 
 typedef struct xc_runner {
     xc_trial *trial;
+    xc_model *model; /* by the trial's own config: the trials of a pack share the shape alone */
     xc_callbacks callbacks;
     uint32_t epoch;       /* complete epochs */
     xc_history_row *rows; /* (trial->config->train.epochs) */
@@ -122,24 +131,23 @@ typedef struct xc_runner {
     bool diverged;        /* the reason stands in trial->reason */
 } xc_runner;
 
-/* Memory and initial state, or what the trial's checkpoint says. `train_items` must be what it was. */
-xc_status xc_runner_open(xc_runner *runner, xc_trial *trial, const xc_model *model, size_t train_items,
+/* Memory and initial state, or what the trial's checkpoint says. Of `shape`, the pack's model, length and classes are
+ * taken. `train_items` must be what it was. */
+xc_status xc_runner_open(xc_runner *runner, xc_trial *trial, const xc_model *shape, size_t train_items,
                          xc_error *error);
 void xc_runner_close(xc_runner *runner);
 
 /* Writes checkpoint.h5 from the runner's state. */
-xc_status xc_runner_checkpoint(const xc_runner *runner, const xc_model *model, size_t train_items, double seconds,
-                               xc_error *error);
+xc_status xc_runner_checkpoint(const xc_runner *runner, size_t train_items, double seconds, xc_error *error);
 
 /* Takes the state of an epoch as the best so far. */
-void xc_runner_keep_best(xc_runner *runner, const xc_model *model);
+void xc_runner_keep_best(xc_runner *runner);
 
 /* ---- the end of a trial (finish.c) ------------------------------------------------------------------------------ */
 
 /* Measures the kept weights on valid and test, writes weights.h5 and then metrics.tsv, removes the checkpoint, and
  * reads the results back into the trial. */
-xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_model *model, const xc_train_data *data,
-                         xc_error *error);
+xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_error *error);
 
 /* Removes the checkpoint that a kill after the last file left behind. */
 void xc_finish_clean(const xc_trial *trial);

@@ -31,25 +31,25 @@ extern "C" {
 /* ---- activations ----------------------------------------------------------------------------------------------- */
 
 /* X(ENUM, "name in configs"). Formulas in the reference (kernels/ref/activation.c). Source: MODELS of the paper. */
-#define XC_ACTIVATIONS(X)                                                                                              \
-    X(XC_LINEAR, "linear")                           /* x */                                                           \
-    X(XC_RELU, "relu")                               /* max(x, 0) */                                                   \
-    X(XC_EXPONENTIAL, "exponential")                 /* exp(min(scale x, clip)), see xc_activation */                  \
-    X(XC_SIGMOID, "sigmoid")                         /* s(x) = 1 / (1 + exp(-x)) */                                    \
-    X(XC_TANH, "tanh")                               /* tanh(x) */                                                     \
-    X(XC_SOFTPLUS, "softplus")                       /* log(1 + exp(x)) */                                             \
-    X(XC_ELU, "elu")                                 /* x for x > 0, exp(x) - 1 otherwise */                           \
-    X(XC_SHIFT_RELU, "shift_relu")                   /* max(x - 0.2, 0) */                                             \
-    X(XC_SCALE_RELU, "scale_relu")                   /* max(x^3, 0) */                                                 \
-    X(XC_SHIFT_SCALE_RELU, "shift_scale_relu")       /* max((x - 0.2)^3, 0) */                                         \
-    X(XC_SHIFT_SIGMOID, "shift_sigmoid")             /* s(x - 8) */                                                    \
-    X(XC_SCALE_SIGMOID, "scale_sigmoid")             /* 4000 s(x) */                                                   \
-    X(XC_SHIFT_SCALE_SIGMOID, "shift_scale_sigmoid") /* 4000 s(x - 8) */                                               \
-    X(XC_SHIFT_TANH, "shift_tanh")                   /* tanh(x - 6) */                                                 \
-    X(XC_SCALE_TANH, "scale_tanh")                   /* 500 tanh(x) + 500 */                                           \
-    X(XC_SHIFT_SCALE_TANH, "shift_scale_tanh")       /* 500 tanh(x - 6) + 500 */                                       \
-    X(XC_EXP_RELU, "exp_relu")                       /* max(exp(0.1 x) - 1, 0) */                                      \
-    X(XC_LOG, "log")                                 /* log(|x| + 1e-10) */                                            \
+#define XC_ACTIVATIONS(X)                                                                             \
+    X(XC_LINEAR, "linear")                           /* x */                                          \
+    X(XC_RELU, "relu")                               /* max(x, 0) */                                  \
+    X(XC_EXPONENTIAL, "exponential")                 /* exp(min(scale x, clip)), see xc_activation */ \
+    X(XC_SIGMOID, "sigmoid")                         /* s(x) = 1 / (1 + exp(-x)) */                   \
+    X(XC_TANH, "tanh")                               /* tanh(x) */                                    \
+    X(XC_SOFTPLUS, "softplus")                       /* log(1 + exp(x)) */                            \
+    X(XC_ELU, "elu")                                 /* x for x > 0, exp(x) - 1 otherwise */          \
+    X(XC_SHIFT_RELU, "shift_relu")                   /* max(x - 0.2, 0) */                            \
+    X(XC_SCALE_RELU, "scale_relu")                   /* max(x^3, 0) */                                \
+    X(XC_SHIFT_SCALE_RELU, "shift_scale_relu")       /* max((x - 0.2)^3, 0) */                        \
+    X(XC_SHIFT_SIGMOID, "shift_sigmoid")             /* s(x - 8) */                                   \
+    X(XC_SCALE_SIGMOID, "scale_sigmoid")             /* 4000 s(x) */                                  \
+    X(XC_SHIFT_SCALE_SIGMOID, "shift_scale_sigmoid") /* 4000 s(x - 8) */                              \
+    X(XC_SHIFT_TANH, "shift_tanh")                   /* tanh(x - 6) */                                \
+    X(XC_SCALE_TANH, "scale_tanh")                   /* 500 tanh(x) + 500 */                          \
+    X(XC_SHIFT_SCALE_TANH, "shift_scale_tanh")       /* 500 tanh(x - 6) + 500 */                      \
+    X(XC_EXP_RELU, "exp_relu")                       /* max(exp(0.1 x) - 1, 0) */                     \
+    X(XC_LOG, "log")                                 /* log(|x| + 1e-10) */                           \
     X(XC_LOG_RELU, "log_relu")                       /* max(log(|x| + 1e-10), 0) */
 
 #define XC_ACTIVATION_ENUM(name, word) name,
@@ -69,15 +69,19 @@ typedef struct xc_activation {
 
 /* ---- DNA ------------------------------------------------------------------------------------------------------- */
 
+/* A run of N is one word: its first position << XC_RUN_SHIFT | its length, which is 1 to XC_RUN_LONGEST. */
+#define XC_RUN_SHIFT 12
+#define XC_RUN_LONGEST ((1u << XC_RUN_SHIFT) - 1)
+
 /* Packed sequences, all of one length, in the backend's memory. A C G T = 0 1 2 3; base l of a sequence stands in bits
  * 2 (l mod 4) and above of byte l / 4 of its row. N (a one-hot column of zeros) is stored as 0 and listed in runs. */
 typedef struct xc_dna_view {
-    const uint8_t *bases;       /* (sequences, row_bytes) */
-    const uint32_t *run_start;  /* (sequences + 1): runs of sequence i are run_start[i] .. run_start[i+1]; NULL: no N */
-    const uint32_t *runs;       /* (run_start[sequences]): first position << 12 | length, length in 1..4095 */
+    const uint8_t *bases;      /* (sequences, row_bytes) */
+    const uint32_t *run_start; /* (sequences + 1): runs of sequence i are run_start[i] .. run_start[i+1]; NULL: no N */
+    const uint32_t *runs;      /* (run_start[sequences]): as above */
     uint32_t sequences;
     uint32_t length;
-    uint32_t row_bytes;         /* ceil(length / 4) */
+    uint32_t row_bytes; /* ceil(length / 4) */
 } xc_dna_view;
 
 /* An index into a data set: the sequence's number, and this bit when its reverse complement is meant. */
@@ -97,19 +101,19 @@ typedef enum xc_block_kind { XC_BLOCK_MOTIF, XC_BLOCK_CONV, XC_BLOCK_DENSE, XC_B
  * width = pool = 1 and channels = In. An add block has no parameters, channels = filters and width = 1. */
 typedef struct xc_block {
     xc_block_kind kind;
-    int32_t length;         /* L, of the input */
-    int32_t channels;       /* C; 4 for a motif block */
-    int32_t width;          /* K */
-    int32_t pad_left;       /* zeros before position 0 */
-    int32_t conv_length;    /* Lc, positions after the linear part */
-    int32_t filters;        /* F */
-    int32_t pool;           /* P, width and stride of the max pool; 1: none */
-    int32_t pool_pad_left;  /* window j covers positions j P - pool_pad_left + [0, P), those that exist */
-    int32_t out_length;     /* Lp */
+    int32_t length;                 /* L, of the input */
+    int32_t channels;               /* C; 4 for a motif block */
+    int32_t width;                  /* K */
+    int32_t pad_left;               /* zeros before position 0 */
+    int32_t conv_length;            /* Lc, positions after the linear part */
+    int32_t filters;                /* F */
+    int32_t pool;                   /* P, width and stride of the max pool; 1: none */
+    int32_t pool_pad_left;          /* window j covers positions j P - pool_pad_left + [0, P), those that exist */
+    int32_t out_length;             /* Lp */
     xc_activation_kind before_norm; /* XC_LINEAR or XC_RELU, between linear part (and bias) and batch norm */
-    float norm_momentum;    /* running = momentum running + (1 - momentum) batch; variances are biased, as in Keras */
+    float norm_momentum; /* running = momentum running + (1 - momentum) batch; variances are biased, as in Keras */
     float norm_epsilon;
-    float dropout;          /* rate in [0, 1); kept values are divided by 1 - rate, see xc_dropout_threshold */
+    float dropout;           /* rate in [0, 1); kept values are divided by 1 - rate, see xc_dropout_threshold */
     uint32_t dropout_stream; /* substream of XC_STREAM_DROPOUT: the block's number in the model */
 
     /* Offsets in floats within one trial's parameters (and gradients), XC_ABSENT when there is none. */
@@ -142,10 +146,10 @@ typedef struct xc_block_args {
     int32_t training;      /* 1: batch statistics, dropout, running statistics updated; 0: running statistics */
 
     /* Input: a motif block reads dna and index; others x; an add block x and x_skip, both (T,N,Lc,F). */
-    const xc_dna_view *dna;  /* (host) struct whose pointers are in the backend's memory */
-    const uint32_t *index;   /* (T,N) sequence numbers, with XC_REVERSE_COMPLEMENT */
-    const float *x;          /* (T,N,L,C) */
-    const float *x_skip;     /* (T,N,Lc,F) */
+    const xc_dna_view *dna; /* (host) struct whose pointers are in the backend's memory */
+    const uint32_t *index;  /* (T,N) sequence numbers, with XC_REVERSE_COMPLEMENT */
+    const float *x;         /* (T,N,L,C) */
+    const float *x_skip;    /* (T,N,Lc,F) */
 
     /* Parameters and their gradients, trial t's at t * parameter_stride floats. */
     const float *parameters;
@@ -158,16 +162,16 @@ typedef struct xc_block_args {
     const uint64_t *seed;            /* (T) (host) dropout key */
     const uint64_t *step;            /* (T) (host) number of this training step, from 0, below 2^32 */
 
-    float *y;              /* (T,N,Lp,F) output of forward, `=`; read by backward */
-    uint64_t *clipped;     /* (T) (host) how many activations the clip met, `+=` when training; may be NULL */
+    float *y;          /* (T,N,Lp,F) output of forward, `=`; read by backward */
+    uint64_t *clipped; /* (T) (host) how many activations the clip met, `+=` when training; may be NULL */
 
     /* Backward. */
-    const float *dy; /* (T,N,Lp,F) gradient of the loss at y */
-    float *dx;       /* (T,N,L,C) gradient at x, or NULL; of a motif block: at its one-hot input (T,N,L,4) */
-    float *dx_skip;  /* (T,N,Lc,F) of an add block */
+    const float *dy;   /* (T,N,Lp,F) gradient of the loss at y */
+    float *dx;         /* (T,N,L,C) gradient at x, or NULL; of a motif block: at its one-hot input (T,N,L,4) */
+    float *dx_skip;    /* (T,N,Lc,F) of an add block */
     int32_t add_to_dx; /* 0: dx is written with `=`; 1: with `+=` (an input that two blocks read); dx_skip always `=` */
 
-    void *saved;         /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
+    void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
     void *scratch;
 } xc_block_args;
@@ -175,9 +179,9 @@ typedef struct xc_block_args {
 /* ---- loss and step --------------------------------------------------------------------------------------------- */
 
 /* X(ENUM, "name in configs"). All are means over batch and classes (softmax: over the batch). */
-#define XC_LOSSES(X)                                                                                                   \
-    X(XC_LOSS_BINARY, "binary_crossentropy")   /* on logits: w_c (max(z,0) - z y + log(1 + exp(-|z|))) */               \
-    X(XC_LOSS_SOFTMAX, "softmax_crossentropy") /* on logits: -sum_c w_c y_c log softmax(z)_c */                         \
+#define XC_LOSSES(X)                                                                                      \
+    X(XC_LOSS_BINARY, "binary_crossentropy")   /* on logits: w_c (max(z,0) - z y + log(1 + exp(-|z|))) */ \
+    X(XC_LOSS_SOFTMAX, "softmax_crossentropy") /* on logits: -sum_c w_c y_c log softmax(z)_c */           \
     X(XC_LOSS_SQUARED, "mean_squared_error")   /* w_c (z - y)^2 */
 
 #define XC_LOSS_ENUM(name, word) name,
@@ -196,8 +200,8 @@ typedef struct xc_loss_args {
 } xc_loss_args;
 
 /* X(ENUM, "name in configs"). */
-#define XC_OPTIMIZERS(X)                                                                                               \
-    X(XC_ADAM, "adam") /* Keras' form: w -= lr sqrt(1 - b2^s) / (1 - b1^s) m / (sqrt(v) + epsilon), s from 1 */          \
+#define XC_OPTIMIZERS(X)                                                                                        \
+    X(XC_ADAM, "adam") /* Keras' form: w -= lr sqrt(1 - b2^s) / (1 - b1^s) m / (sqrt(v) + epsilon), s from 1 */ \
     X(XC_SGD, "sgd")   /* m = momentum m - lr g; w += m */
 
 #define XC_OPTIMIZER_ENUM(name, word) name,
@@ -214,16 +218,16 @@ typedef struct xc_l2 {
 typedef struct xc_step_args {
     xc_optimizer_kind kind;
     int32_t trials;
-    size_t parameter_count;  /* of one trial */
+    size_t parameter_count; /* of one trial */
     size_t parameter_stride;
-    float *parameters;       /* (T,stride) */
-    float *gradients;        /* (T,stride), zero afterwards */
-    float *first_moment;     /* (T,stride) */
-    float *second_moment;    /* (T,stride); unused by SGD */
+    float *parameters;          /* (T,stride) */
+    float *gradients;           /* (T,stride), zero afterwards */
+    float *first_moment;        /* (T,stride) */
+    float *second_moment;       /* (T,stride); unused by SGD */
     const float *learning_rate; /* (T) (host) */
     const uint64_t *step;       /* (T) (host) number of this step, from 0 */
     float beta1, beta2, epsilon, momentum;
-    const xc_l2 *l2;            /* (l2_count) (host), ascending, not overlapping */
+    const xc_l2 *l2; /* (l2_count) (host), ascending, not overlapping */
     int32_t l2_count;
 } xc_step_args;
 
@@ -237,7 +241,7 @@ struct xc_backend {
     const char *name;        /* "cpu", "ref" */
     const char *description; /* for `expconv devices`: "AVX2 and FMA, chosen from baseline avx2 avx512" */
     void *context;
-    bool host_memory;        /* the backend's memory is the host's: pointers may be used on both sides, uploads avoided */
+    bool host_memory; /* the backend's memory is the host's: pointers may be used on both sides, uploads avoided */
 
     /* Memory, zeroed, 64-byte aligned; NULL when there is none. */
     void *(*allocate)(const xc_backend *backend, size_t bytes);

@@ -19,13 +19,13 @@ extern "C" {
 /* ---- errors ---------------------------------------------------------------------------------------------------- */
 
 /* Every kind of failure, once: X(name, word). The word is what a log shows. */
-#define XC_STATUSES(X)                                                                                                 \
-    X(XC_OK, "ok")                                                                                                     \
-    X(XC_USAGE, "usage")             /* the command line cannot be meant; exit status 2 */                   \
-    X(XC_INPUT, "input")             /* a file's content is not what it must be */                                     \
-    X(XC_IO, "io")                   /* the system refused to read or write */                                         \
-    X(XC_MEMORY, "memory")           /* an allocation failed */                                                        \
-    X(XC_DEVICE, "device")           /* a backend is missing or failed */                                              \
+#define XC_STATUSES(X)                                                                     \
+    X(XC_OK, "ok")                                                                         \
+    X(XC_USAGE, "usage")             /* the command line cannot be meant; exit status 2 */ \
+    X(XC_INPUT, "input")             /* a file's content is not what it must be */         \
+    X(XC_IO, "io")                   /* the system refused to read or write */             \
+    X(XC_MEMORY, "memory")           /* an allocation failed */                            \
+    X(XC_DEVICE, "device")           /* a backend is missing or failed */                  \
     X(XC_INTERRUPTED, "interrupted") /* Ctrl-C or SIGTERM; state is saved; exit status 130 */
 
 #define XC_STATUS_ENUM(name, word) name,
@@ -51,10 +51,10 @@ xc_status xc_fail_in(xc_error *error, const char *format, ...) __attribute__((fo
 const char *xc_status_word(xc_status status);
 
 /* Runs a fallible call inside a function that has `xc_status status` and a label `fail:`. */
-#define XC_TRY(call)                                                                                                   \
-    do {                                                                                                               \
-        status = (call);                                                                                               \
-        if (status != XC_OK) goto fail;                                                                                \
+#define XC_TRY(call)                    \
+    do {                                \
+        status = (call);                \
+        if (status != XC_OK) goto fail; \
     } while (0)
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ void xc_log_progress(bool final, const char *format, ...) __attribute__((format(
 /* A file written whole or not at all: content goes to a temporary name beside it, and xc_file_commit syncs and renames.
  * xc_file_discard (safe after a commit or a failed open) removes the temporary. Not thread safe per object. */
 typedef struct xc_file {
-    FILE *stream;  /* write here; NULL when the content is written by another library to `temporary` */
+    FILE *stream; /* write here; NULL when the content is written by another library to `temporary` */
     char *path;
     char *temporary;
 } xc_file;

@@ -14,9 +14,10 @@ extern "C" {
 
 /* ---- a split: packed sequences with labels ---------------------------------------------------------------------- */
 
-/* Sequences of one length with their labels, in host memory. Owns everything its pointers reach; xc_split_free. About
- * 0.25 bytes a base, and 4 bytes for every run of N. A split with reverse_complement stands for twice its sequences:
- * item i < sequences is sequence i, item sequences + i its reverse complement, as the paper appends them. */
+/* Sequences of one length with their labels, in host memory. Owns everything its pointers reach; xc_split_free. 0.25
+ * bytes a base; in a split with an N, 4 bytes more for every sequence and for every run of N. A split with
+ * reverse_complement stands for twice its sequences: item i < sequences is sequence i, item sequences + i its reverse
+ * complement, as the paper appends them. */
 typedef struct xc_split {
     xc_dna_view dna;
     const float *labels; /* (sequences, classes); NULL when the file has none */
@@ -32,7 +33,8 @@ size_t xc_split_items(const xc_split *split);
 /* The index word (backend.h) of item i. */
 uint32_t xc_split_index(const xc_split *split, size_t item);
 
-/* A builder for packed DNA: append sequences as codes (0..3, XC_BASE_N), then finish. Used by readers and simulators. */
+/* A builder for packed DNA: append sequences as codes (0..3, XC_BASE_N), then finish. Used by readers and simulators.
+ */
 typedef struct xc_dna_builder {
     uint8_t *bases;
     uint32_t *run_start, *runs;
@@ -57,7 +59,7 @@ typedef enum xc_split_name { XC_TRAIN, XC_VALID, XC_TEST, XC_SPLIT_COUNT } xc_sp
 /* "train", "valid", "test". */
 const char *xc_split_word(xc_split_name split);
 
-/* Names that override the search; NULL members are searched. */
+/* Names that override the search; NULL members are searched. An empty y: the labels are left unread. */
 typedef struct xc_data_names {
     const char *x[XC_SPLIT_COUNT];
     const char *y[XC_SPLIT_COUNT];
@@ -86,13 +88,15 @@ typedef struct xc_dataset {
     char path[1024];
     xc_split_header header[XC_SPLIT_COUNT];
     xc_split split[XC_SPLIT_COUNT]; /* filled for those that were asked for */
-    bool has_model;                 /* model_train / model_valid / model_test, the probabilities sequences were drawn from */
+    bool has_model; /* model_train / model_valid / model_test, the probabilities sequences were drawn from */
 } xc_dataset;
 
-/* Reads the headers, and the splits in `wanted` (bit 1 << XC_TRAIN and so on), each checked column by column: one-hot
- * or all zero. Refuses: not HDF5; a dataset missing, of wrong rank, empty, of unequal counts; a column that is not
- * one-hot (named: dataset, sequence, position); NaN labels. Chunks are read once, in order; memory beside the packed
- * result is bounded by one row of chunks. `names` may be NULL. Thread safe. Free with xc_dataset_free, also on failure. */
+/* Reads the headers and sequences of the splits in `wanted` (bit 1 << XC_TRAIN and so on), each checked column by
+ * column: one-hot or all zero; the other splits are not looked at. With wanted == 0: the headers of all splits.
+ * Refuses: not HDF5; a dataset missing, of wrong rank, empty, of unequal counts; splits that differ in length or
+ * classes; a column that is not one-hot (named: dataset, sequence, position); NaN labels. Chunks are read once, in
+ * order; memory beside the packed result is bounded by one row of chunks. `names` may be NULL. Thread safe. Free with
+ * xc_dataset_free, also on failure. */
 xc_status xc_dataset_read(const char *path, const xc_data_names *names, unsigned wanted, bool reverse_complement,
                           xc_dataset *dataset, xc_error *error);
 void xc_dataset_free(xc_dataset *dataset);
@@ -106,8 +110,9 @@ xc_status xc_inspect(const char *path, const xc_data_names *names, FILE *stream,
 
 /* ---- FASTA ------------------------------------------------------------------------------------------------------ */
 
-/* All sequences of a FASTA file (plain, gzip or bgzip), which must be of one length (`length`, or 0 to take the first's);
- * IUPAC codes other than ACGT (either case) become N. `names` (may be NULL) gets their names, to be freed each and whole. */
+/* All sequences of a FASTA file (plain, gzip or bgzip), which must be of one length (`length`, or 0 to take the
+ * first's); IUPAC codes other than ACGT (either case) become N. `names` (may be NULL) gets their names, to be freed
+ * each and whole. */
 xc_status xc_fasta_read(const char *path, uint32_t length, xc_split *split, char ***names, xc_error *error);
 
 /* ---- simulation ------------------------------------------------------------------------------------------------- */
@@ -123,8 +128,9 @@ typedef struct xc_simulation {
 
 /* Simulates the task from `motifs` (names matched without case; every name the task needs must be there; the first of a
  * name is taken) and writes X_*, Y_* and model_* for train, valid, test (70/10/20) to `path`, whole or not at all. Task
- * motifs implants the paper's twelve. In task grammar positives draw from SP1, Gabpa, CEBPB, MAX and YY1, negatives from
- * those and 50 others of the file, each on both strands. The same seed gives the same bytes. Source: Koo & Ploenzke 2021, methods. */
+ * motifs implants the paper's twelve. In task grammar positives draw from SP1, Gabpa, CEBPB, MAX and YY1, negatives
+ * from those and 50 others of the file, each on both strands. The same seed gives the same bytes. Source: Koo &
+ * Ploenzke 2021, methods. */
 xc_status xc_simulate(const xc_simulation *simulation, const xc_motif_list *motifs, const char *path, xc_error *error);
 
 #ifdef __cplusplus

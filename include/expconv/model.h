@@ -15,13 +15,13 @@ extern "C" {
 
 /* X(ENUM, "name in configs"): initial weights of the first convolution; Keras' definitions (normal is truncated at two
  * deviations, with Keras' correction), except XC_INIT_NORMAL, a plain normal with the given standard deviation. */
-#define XC_INITS(X)                                                                                                    \
-    X(XC_INIT_GLOROT_UNIFORM, "glorot_uniform")                                                                        \
-    X(XC_INIT_GLOROT_NORMAL, "glorot_normal")                                                                          \
-    X(XC_INIT_HE_UNIFORM, "he_uniform")                                                                                \
-    X(XC_INIT_HE_NORMAL, "he_normal")                                                                                  \
-    X(XC_INIT_LECUN_UNIFORM, "lecun_uniform")                                                                          \
-    X(XC_INIT_LECUN_NORMAL, "lecun_normal")                                                                            \
+#define XC_INITS(X)                             \
+    X(XC_INIT_GLOROT_UNIFORM, "glorot_uniform") \
+    X(XC_INIT_GLOROT_NORMAL, "glorot_normal")   \
+    X(XC_INIT_HE_UNIFORM, "he_uniform")         \
+    X(XC_INIT_HE_NORMAL, "he_normal")           \
+    X(XC_INIT_LECUN_UNIFORM, "lecun_uniform")   \
+    X(XC_INIT_LECUN_NORMAL, "lecun_normal")     \
     X(XC_INIT_NORMAL, "normal")
 
 #define XC_INIT_ENUM(name, word) name,
@@ -37,12 +37,12 @@ typedef struct xc_block_config {
     uint32_t dense;    /* units */
     uint32_t width;    /* of conv */
     xc_padding padding;
-    uint32_t pool;     /* 1: none */
+    uint32_t pool; /* 1: none */
     xc_padding pool_padding;
     xc_activation_kind *activation; /* NULL: the config's for the first block, relu for the others */
     double dropout;
-    bool norm;         /* default true */
-    double l2;         /* default 1e-6 */
+    bool norm; /* default true */
+    double l2; /* default 1e-6 */
 } xc_block_config;
 
 typedef struct xc_data_config {
@@ -52,8 +52,8 @@ typedef struct xc_data_config {
 } xc_data_config;
 
 typedef struct xc_model_config {
-    char *zoo;  /* name of a model of configs/zoo; or the name given to `blocks` */
-    uint32_t length; /* of the input the model is meant for; 0: any. Filled from the zoo */
+    char *zoo;               /* name of a model of configs/zoo; or the name given to `blocks` */
+    uint32_t length;         /* of the input the model is meant for; 0: any. Filled from the zoo */
     xc_block_config *blocks; /* filled from the zoo when not written out */
     uint32_t blocks_count;
     xc_activation_kind activation; /* of the first block */
@@ -62,12 +62,12 @@ typedef struct xc_model_config {
 } xc_model_config;
 
 /* X(ENUM, "name"): what can be monitored, and the columns of history and metrics. True: larger is better. */
-#define XC_METRICS(X)                                                                                                  \
-    X(XC_METRIC_LOSS, "loss", false)                                                                                   \
-    X(XC_METRIC_AUROC, "auroc", true)                                                                                  \
-    X(XC_METRIC_AUPR, "aupr", true)                            /* trapezoids over the precision-recall curve */       \
-    X(XC_METRIC_AVERAGE_PRECISION, "average_precision", true)                                                          \
-    X(XC_METRIC_ACCURACY, "accuracy", true)                                                                            \
+#define XC_METRICS(X)                                                                \
+    X(XC_METRIC_LOSS, "loss", false)                                                 \
+    X(XC_METRIC_AUROC, "auroc", true)                                                \
+    X(XC_METRIC_AUPR, "aupr", true) /* trapezoids over the precision-recall curve */ \
+    X(XC_METRIC_AVERAGE_PRECISION, "average_precision", true)                        \
+    X(XC_METRIC_ACCURACY, "accuracy", true)                                          \
     X(XC_METRIC_PEARSON, "pearson", true)
 
 #define XC_METRIC_ENUM(name, word, larger) name,
@@ -92,10 +92,10 @@ typedef struct xc_train_config {
     xc_loss_kind loss;
     double *class_weights; /* NULL: all 1 */
     uint32_t class_weights_count;
-    xc_metric monitor;     /* on the validation split: val_auroc in the file is XC_METRIC_AUROC here */
+    xc_metric monitor; /* on the validation split: val_auroc in the file is XC_METRIC_AUROC here */
     xc_early_stop_config early_stop;
     xc_reduce_lr_config reduce_lr;
-    bool best_weights;     /* weights: best | last */
+    bool best_weights; /* weights: best | last */
     uint64_t seed;
 } xc_train_config;
 
@@ -140,7 +140,8 @@ xc_status xc_config_copy(const xc_config *config, xc_config **copy, xc_error *er
 /* Replaces the model by a zoo model (blocks, length, name), keeping activation and initialisation. */
 xc_status xc_config_set_zoo(xc_config *config, const char *zoo, xc_error *error);
 
-/* The complete config as YAML text, to be freed; reading it gives the same config, and the same config the same text. */
+/* The complete config as YAML text, to be freed; reading it gives the same config, and the same config the same text.
+ */
 xc_status xc_config_write(const xc_config *config, char **text, xc_error *error);
 
 /* Names of the zoo, NULL-terminated, static. */
@@ -155,22 +156,22 @@ const char *xc_loss_word(xc_loss_kind loss);
 
 /* One parameter tensor of a trial. */
 typedef struct xc_tensor {
-    char name[32];     /* "block2.kernel"; blocks are counted as layers are, from 0 */
+    char name[32]; /* "block2.kernel"; blocks are counted as layers are, from 0 */
     int32_t rank;
-    int32_t shape[3];  /* (K,C,F), (In,Out) or (F) */
-    size_t offset;     /* floats within a trial's parameters */
+    int32_t shape[3]; /* (K,C,F), (In,Out) or (F) */
+    size_t offset;    /* floats within a trial's parameters */
     size_t count;
-    xc_init init;      /* of kernels; stddev in the model */
-    bool is_kernel;    /* others: gamma 1, beta and bias 0 */
+    xc_init init;   /* of kernels; stddev in the model */
+    bool is_kernel; /* others: gamma 1, beta and bias 0 */
     float l2;
 } xc_tensor;
 
 /* One block in the order of execution. The last is the output layer, dense and linear: its y are the logits. */
 typedef struct xc_layer {
     xc_block block;
-    int32_t input;      /* layer whose y is x; -1: the sequence (a motif block) */
-    int32_t skip;       /* add blocks: layer whose y is x_skip; -1 otherwise */
-    bool first;         /* its activation is the trial's own; otherwise the next member */
+    int32_t input; /* layer whose y is x; -1: the sequence (a motif block) */
+    int32_t skip;  /* add blocks: layer whose y is x_skip; -1 otherwise */
+    bool first;    /* its activation is the trial's own; otherwise the next member */
     xc_activation_kind activation;
 } xc_layer;
 
@@ -180,6 +181,7 @@ typedef struct xc_layer {
 /* A network's shape: what the trials of a pack share. Plain data, copied by assignment. */
 typedef struct xc_model {
     char name[64];
+    xc_activation_kind activation; /* of the first block; the other trials of a pack may have another */
     int32_t length, classes;
     int32_t layer_count, tensor_count, l2_count;
     xc_layer layer[XC_MAX_LAYERS];
@@ -191,8 +193,9 @@ typedef struct xc_model {
 } xc_model;
 
 /* Lays out the model for sequences of `length` and `classes` outputs. Refuses what cannot be: a pool or a valid
- * convolution that leaves length 0 (naming the block), sequences shorter than the receptive field, a length other than
- * the zoo model's. */
+ * convolution that leaves length 0 (naming the block), sequences shorter than the first kernel or than the valid layers
+ * together need, a length other than the zoo model's. A receptive field that 'same' padding makes larger than the
+ * sequence is allowed: that of cnn-50 is 268 at length 200. */
 xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t classes, xc_model *model,
                          xc_error *error);
 
@@ -232,7 +235,8 @@ void xc_pack_get(const xc_pack *pack, int32_t slot, xc_trial_state *state);
 void xc_pack_remove(xc_pack *pack, int32_t slot);
 int32_t xc_pack_trials(const xc_pack *pack);
 
-/* A split where the backend can read it: borrowed when host memory will do, otherwise a copy. The split must outlive it. */
+/* A split where the backend can read it: borrowed when host memory will do, otherwise a copy. The split must outlive
+ * it. */
 typedef struct xc_device_split {
     const xc_backend *backend;
     xc_dna_view dna;
@@ -270,18 +274,20 @@ void xc_pack_gradients(const xc_pack *pack, int32_t slot, float *gradients);
 /* Activations that met the clip in slot t since the last call, and how many there were; resets both. */
 void xc_pack_clipped(xc_pack *pack, int32_t slot, uint64_t *clipped, uint64_t *total);
 
-/* Writes into `where` which tensor of slot t first holds a non-finite value, in the order of execution: "block1.kernel",
- * "block1 output", ...; "loss" when all are finite. Of a pack for training, between xc_pack_loss and xc_pack_backward:
- * afterwards the outputs are gone, and only the parameters are looked at. */
+/* Writes into `where` which tensor of slot t first holds a non-finite value, in the order of execution:
+ * "block1.kernel", "block1 output", ...; "loss" when all are finite. Of a pack for training, between xc_pack_loss and
+ * xc_pack_backward: afterwards the outputs are gone, and only the parameters are looked at. */
 void xc_pack_find_nonfinite(const xc_pack *pack, int32_t slot, char *where, size_t size);
 
 /* ---- weights file ----------------------------------------------------------------------------------------------- */
 
 /* weights.h5: one dataset a parameter tensor by its name, "running/blockN.mean" and ".variance", and attributes that
- * name format, model, length, classes. Two files of the same trial have the same bytes. Whole or not at all. */
+ * name format, model, activation, length, classes. Two files of the same trial have the same bytes. Whole or not at
+ * all. */
 xc_status xc_weights_write(const char *path, const xc_model *model, const xc_trial_state *state, xc_error *error);
 
-/* Refuses a file that is not of this model, naming the first tensor that differs. Fills parameters and running. */
+/* Refuses a file that is not of this model, naming what differs: the length, the model's name or its activation, or
+ * the first tensor. Fills parameters and running. */
 xc_status xc_weights_read(const char *path, const xc_model *model, xc_trial_state *state, xc_error *error);
 
 /* Length and classes of the model that the file is of: what xc_model_build wants beside the config. */

@@ -11,11 +11,11 @@ extern "C" {
 
 /* A position probability matrix: rows are positions, columns A C G T, each row sums to 1. */
 typedef struct xc_motif {
-    char id[64];      /* "MA0058.3"; the first word of a MEME MOTIF line or a JASPAR header */
-    char name[64];    /* "MAX"; empty when the file has none */
-    uint32_t width;   /* positions, at least 1 */
-    double sites;     /* nsites, or the largest column sum of counts; 0 when the file says nothing */
-    float *ppm;       /* (width,4) */
+    char id[64];    /* "MA0058.3"; the first word of a MEME MOTIF line or a JASPAR header */
+    char name[64];  /* "MAX"; empty when the file has none */
+    uint32_t width; /* positions, at least 1 */
+    double sites;   /* nsites, or the largest column sum of counts; 0 when the file says nothing */
+    float *ppm;     /* (width,4) */
 } xc_motif;
 
 typedef struct xc_motif_list {

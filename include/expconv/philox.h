@@ -20,7 +20,7 @@
 typedef enum xc_stream {
     XC_STREAM_WEIGHTS = 1,  /* substream: index of the parameter tensor */
     XC_STREAM_ORDER = 2,    /* substream: epoch, from 0 */
-    XC_STREAM_DROPOUT = 3,  /* substream: see xc_dropout_words in backend.h */
+    XC_STREAM_DROPOUT = 3,  /* substream: see xc_dropout_threshold in backend.h */
     XC_STREAM_SIMULATE = 4, /* substream: what is being drawn, see host/data/simulate.c */
 } xc_stream;
 

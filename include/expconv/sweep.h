@@ -1,5 +1,5 @@
-/* sweep.h: from a config with lists to a folder of trained trials and three tables: the grid, the schedule of packs over
- * threads, the manifest that makes a second run do only what is missing, and the statistics of each setting.
+/* sweep.h: from a config with lists to a folder of trained trials and three tables: the grid, the schedule of packs
+ * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting.
  */
 #ifndef EXPCONV_SWEEP_H
 #define EXPCONV_SWEEP_H
@@ -46,16 +46,17 @@ typedef struct xc_sweep_options {
 xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options, xc_error *error);
 
 /* `expconv train`: trains the one trial of a config in options->folder itself, and fills *trial with its results (name,
- * folder, config too; xc_trial_clear, also on failure). Refuses a config with lists of more than one value. Goes on from
- * the checkpoint; when all was done already, only reads the results. XC_INTERRUPTED as above; a trial that diverged is
- * XC_OK, its status tells. */
+ * folder, config too; xc_trial_clear, also on failure). Refuses a config with lists of more than one value. Goes on
+ * from the checkpoint; when all was done already, only reads the results. XC_INTERRUPTED as above; a trial that
+ * diverged is XC_OK, its status tells. */
 xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *options, xc_trial *trial, xc_error *error);
 
 /* ---- statistics ------------------------------------------------------------------------------------------------- */
 
 typedef struct xc_statistics {
     size_t count; /* finite values */
-    double mean, deviation, median, lower_quartile, upper_quartile; /* deviation with n-1; quartiles as numpy's default */
+    double mean, deviation, median, lower_quartile,
+        upper_quartile; /* deviation with n-1; quartiles as numpy's default */
 } xc_statistics;
 
 /* Sorts `values` in place; NaN are left out. */

@@ -18,9 +18,9 @@ extern "C" {
  * accuracy are of whole rows; a squared error has no accuracy, and ranks only when its labels are 0 or 1. */
 typedef struct xc_metrics {
     int32_t classes;
-    int32_t one_label;               /* classes with one label only */
+    int32_t one_label; /* classes with one label only */
     double mean[XC_METRIC_COUNT];
-    double *per_class;               /* (XC_METRIC_COUNT, classes); owned; NULL when not asked for */
+    double *per_class; /* (XC_METRIC_COUNT, classes); owned; NULL when not asked for */
 } xc_metrics;
 
 /* logits and labels (items,classes). The mean loss uses the class weights (NULL: all 1). With per_class == false no
@@ -57,10 +57,10 @@ bool xc_callbacks_epoch(xc_callbacks *callbacks, const xc_train_config *config, 
 /* ---- trials ----------------------------------------------------------------------------------------------------- */
 
 /* X(ENUM, "word in manifest.tsv"). */
-#define XC_TRIAL_STATES(X)                                                                                             \
-    X(XC_TRIAL_WAITING, "waiting")                                                                                     \
-    X(XC_TRIAL_RUNNING, "running")   /* started; has a checkpoint when it was interrupted */                           \
-    X(XC_TRIAL_DONE, "done")                                                                                           \
+#define XC_TRIAL_STATES(X)                                                                 \
+    X(XC_TRIAL_WAITING, "waiting")                                                         \
+    X(XC_TRIAL_RUNNING, "running") /* started; has a checkpoint when it was interrupted */ \
+    X(XC_TRIAL_DONE, "done")                                                               \
     X(XC_TRIAL_DIVERGED, "diverged") /* a loss that is not finite; the reason says where */
 
 #define XC_TRIAL_ENUM(name, word) name,
@@ -76,7 +76,7 @@ typedef struct xc_trial {
 
     /* Results, filled by training. */
     xc_trial_status status;
-    uint32_t epochs, best_epoch; /* epochs trained; the epoch of the best monitored value */
+    uint32_t epochs, best_epoch;      /* epochs trained; the epoch of the best monitored value */
     double train_loss, clip_fraction; /* of the last epoch */
     xc_metrics valid, test;           /* means; of the weights that are kept */
     double seconds;
@@ -87,7 +87,7 @@ void xc_trial_clear(xc_trial *trial);
 /* What the loop tells its caller; called from the training thread. Members may be NULL. */
 typedef struct xc_train_events {
     void *context;
-    void (*sequences)(void *context, size_t count);              /* so many more sequences were trained on */
+    void (*sequences)(void *context, size_t count); /* so many more sequences were trained on */
     void (*epoch)(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored);
     xc_status (*finished)(void *context, xc_trial *trial, xc_error *error); /* done or diverged; files are written */
 } xc_train_events;
@@ -97,16 +97,25 @@ typedef struct xc_train_data {
     const xc_dataset *dataset;
     xc_device_split split[XC_SPLIT_COUNT];
 } xc_train_data;
-xc_status xc_train_data_open(const xc_backend *backend, const xc_dataset *dataset, xc_train_data *data, xc_error *error);
+xc_status xc_train_data_open(const xc_backend *backend, const xc_dataset *dataset, xc_train_data *data,
+                             xc_error *error);
 void xc_train_data_close(xc_train_data *data);
 
 /* Checks that the labels fit the loss, and logs classes that have one label only. */
 xc_status xc_train_data_check(const xc_dataset *dataset, xc_loss_kind loss, xc_error *error);
 
-/* Trains `count` trials of one shape (same model, batch, loss, optimizer, data) in lockstep to their ends, going on from
- * each trial's checkpoint when there is one. After every epoch each trial's checkpoint and history are written. A trial
- * that diverges ends alone. When xc_interrupted() the checkpoints stand, and XC_INTERRUPTED is returned.
- * Thread safe for different trials. */
+/* Refuses a monitored metric that the labels of the valid split leave undefined, when anything depends on it. Of data
+ * that xc_train_data_check has passed. */
+xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_config *config, xc_error *error);
+
+/* Checks the labels of one split (it has some) for a loss: 0 or 1, or one 1 among zeros; names the first that is not as
+ * `where: ...`. */
+xc_status xc_split_check_labels(const xc_split *split, xc_loss_kind loss, const char *where, xc_error *error);
+
+/* Trains `count` trials of one shape (same model, batch, loss, optimizer, data) in lockstep to their ends, going on
+ * from each trial's checkpoint when there is one. After every epoch each trial's checkpoint and history are written. A
+ * trial that diverges ends alone. When xc_interrupted() the checkpoints stand, and XC_INTERRUPTED is returned. Thread
+ * safe for different trials. */
 xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
                         const xc_train_events *events, xc_error *error);
 
@@ -116,8 +125,9 @@ bool xc_trials_fit(const xc_config *a, const xc_config *b);
 /* Writes folder/config.yaml, or checks that the one there is the same; another config's folder is refused. */
 xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error);
 
-/* Reads the results of a finished trial back: done when metrics.tsv and weights.h5 exist, diverged when diverged.txt does
- * (its one line is the reason). XC_TRIAL_RUNNING when there is a checkpoint, XC_TRIAL_WAITING otherwise. */
+/* Reads the results of a finished trial back: done when metrics.tsv and weights.h5 exist, diverged when diverged.txt
+ * does (its one line is the reason). XC_TRIAL_RUNNING when there is a checkpoint, XC_TRIAL_WAITING otherwise. Refuses a
+ * weights.h5 that is none. */
 xc_status xc_trial_read_results(xc_trial *trial, xc_error *error);
 
 /* ---- using a trained trial -------------------------------------------------------------------------------------- */

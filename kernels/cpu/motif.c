@@ -20,7 +20,7 @@ static void unpack(const xc_dna_view *dna, uint32_t index, uint8_t *letters, siz
         for (size_t l = 0; l < length; l++) letters[l] = row[l / 4] >> 2 * (l % 4) & 3;
     if (!dna->run_start) return;
     for (uint32_t r = dna->run_start[sequence]; r < dna->run_start[sequence + 1]; r++) {
-        const size_t first = dna->runs[r] >> 12, count = dna->runs[r] & 0xFFFu;
+        const size_t first = dna->runs[r] >> XC_RUN_SHIFT, count = dna->runs[r] & XC_RUN_LONGEST;
         memset(letters + (reverse ? length - first - count : first), XC_BASE_N, count);
     }
 }

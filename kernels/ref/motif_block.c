@@ -16,7 +16,7 @@ static int32_t packed_base(const xc_dna_view *dna, uint32_t sequence, uint32_t p
 static bool is_unknown(const xc_dna_view *dna, uint32_t sequence, uint32_t position) {
     if (!dna->run_start) return false;
     for (uint32_t r = dna->run_start[sequence]; r < dna->run_start[sequence + 1]; r++) {
-        const uint32_t first = dna->runs[r] >> 12, length = dna->runs[r] & 0xFFFu;
+        const uint32_t first = dna->runs[r] >> XC_RUN_SHIFT, length = dna->runs[r] & XC_RUN_LONGEST;
         if (position >= first && position < first + length) return true;
     }
     return false;
