@@ -75,8 +75,8 @@ static xc_status make_file(xc_error *error) {
     XC_TRY(xc_make_folder("build/bench", error));
     XC_TRY(xc_file_create(&file, file_name, false, error));
     const hid_t out = H5Fcreate(file.temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    const bool good = out >= 0 && write_split(out, "train", 1, TRAIN) >= 0 && write_split(out, "valid", 2, OTHER) >= 0 &&
-                      write_split(out, "test", 3, OTHER) >= 0;
+    const bool good = out >= 0 && write_split(out, "train", 1, TRAIN) >= 0 &&
+                      write_split(out, "valid", 2, OTHER) >= 0 && write_split(out, "test", 3, OTHER) >= 0;
     if ((out >= 0 && H5Fclose(out) < 0) || !good) {
         status = xc_fail(error, XC_IO, "%s: cannot write", file_name);
         goto fail;
@@ -90,9 +90,10 @@ fail:
 /* Peak resident memory in MB of one training, or NAN. */
 static double train_and_measure(double *seconds) {
     static const char command[] =
-        "rm -rf build/bench/memory && printf 'model: {zoo: cnn-50-1000}\\ndata: {file: build/bench/onehot_200000x1000.h5}\\n'"
+        "rm -rf build/bench/memory.trial && printf 'model: {zoo: cnn-50-1000}\\ndata: {file: "
+        "build/bench/onehot_200000x1000.h5}\\n'"
         " > build/bench/memory.yaml && exec ./expconv train build/bench/memory.yaml --set train.epochs=1"
-        " --out build/bench/memory >build/bench/memory.log 2>&1";
+        " --out build/bench/memory.trial >build/bench/memory.log 2>&1";
     const double start = xc_seconds();
     const int result = system(command);
     *seconds = xc_seconds() - start;
@@ -114,8 +115,9 @@ int main(void) {
         return 1;
     }
     const double packed = (double)(TRAIN + 2 * OTHER) * LENGTH / 4 / (1 << 20);
-    printf("{\"bench\":\"memory\",\"model\":\"cnn-50-1000\",\"sequences\":%d,\"length\":%d,\"packed_mb\":%.1f,"
-           "\"peak_mb\":%.1f,\"above_packed_mb\":%.1f,\"limit_mb\":400,\"seconds\":%.0f}\n",
-           TRAIN, LENGTH, packed, peak, peak - packed, seconds);
+    printf(
+        "{\"bench\":\"memory\",\"model\":\"cnn-50-1000\",\"sequences\":%d,\"length\":%d,\"packed_mb\":%.1f,"
+        "\"peak_mb\":%.1f,\"above_packed_mb\":%.1f,\"limit_mb\":400,\"seconds\":%.0f}\n",
+        TRAIN, LENGTH, packed, peak, peak - packed, seconds);
     return peak - packed <= 400 ? 0 : 1;
 }

@@ -33,6 +33,7 @@ fail:
 
 static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *error) {
     xc_status status = XC_OK;
+    bool monitored;
     const xc_config *config = grid->trial[0].config;
     const xc_data_config *data = &config->data;
     const xc_data_names names = {.x = {data->train_x, data->valid_x, data->test_x},
@@ -48,7 +49,7 @@ static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *e
     xc_dataset_free(dataset);
     XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, dataset, error));
     XC_TRY(xc_train_data_check(dataset, config->train.loss, error));
-    XC_TRY(xc_train_monitor_check(dataset, &config->train, error));
+    XC_TRY(xc_train_monitor_check(dataset, &config->train, &monitored, error));
 fail:
     return status;
 }

@@ -2,6 +2,7 @@
  * as the AUROC of classes with one label only; a NaN never improves, so training would end after its patience without
  * having been judged. A NaN that comes from diverging weights is another thing, and not looked for here.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "room.h"
@@ -12,13 +13,14 @@ static bool is_watched(const xc_train_config *config) {
 }
 
 /* Measures made-up logits, finite and different from row to row: a metric that is NaN of them is NaN of any. */
-xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_config *config, xc_error *error) {
+xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_config *config, bool *exists,
+                                 xc_error *error) {
     xc_status status = XC_OK;
     const xc_split *split = &dataset->split[XC_VALID];
     const size_t items = xc_split_items(split), classes = (size_t)split->classes;
-    const char *word = xc_metric_word(config->monitor);
     float *logits = NULL; /* (items,classes) */
     xc_metrics metrics;
+    *exists = true;
     if (config->monitor == XC_METRIC_LOSS || !is_watched(config)) return XC_OK;
     XC_TRY(xc_allocate(&logits, items * classes, sizeof *logits, "logits", error));
     for (size_t i = 0; i < items; i++)
@@ -31,11 +33,12 @@ xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_confi
                                     .label_rows = split->dna.sequences,
                                     .classes = split->classes};
     XC_TRY(xc_metrics_of(&input, false, &metrics, error));
-    if (metrics.mean[config->monitor] != metrics.mean[config->monitor])
-        status = xc_fail(error, XC_INPUT,
-                         "%s: val_%s does not exist for these labels of the valid split, so no epoch could be called "
-                         "better than another; set train.monitor to val_loss",
-                         dataset->path, word);
+    *exists = !isnan(metrics.mean[config->monitor]);
+    if (!*exists)
+        xc_log(XC_LOG_WARNING,
+               "%s: val_%s does not exist for these labels of the valid split, so no epoch is better than another and "
+               "training ends after its patience; set train.monitor to val_loss",
+               dataset->path, xc_metric_word(config->monitor));
 fail:
     free(logits);
     return status;

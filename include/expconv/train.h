@@ -104,9 +104,10 @@ void xc_train_data_close(xc_train_data *data);
 /* Checks that the labels fit the loss, and logs classes that have one label only. */
 xc_status xc_train_data_check(const xc_dataset *dataset, xc_loss_kind loss, xc_error *error);
 
-/* Refuses a monitored metric that the labels of the valid split leave undefined, when anything depends on it. Of data
- * that xc_train_data_check has passed. */
-xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_config *config, xc_error *error);
+/* Whether the monitored metric exists for the labels of the valid split; warns when it does not and anything depends on
+ * it: training then ends after its patience, as in Keras. Of data that xc_train_data_check has passed. */
+xc_status xc_train_monitor_check(const xc_dataset *dataset, const xc_train_config *config, bool *exists,
+                                 xc_error *error);
 
 /* Checks the labels of one split (it has some) for a loss: 0 or 1, or one 1 among zeros; names the first that is not as
  * `where: ...`. */
