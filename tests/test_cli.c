@@ -1,7 +1,8 @@
 /* test_cli.c: the command line itself: help, versions, wrong use, and the commands that need no training. */
 #include "e2e/cli.h"
 
-static const char *const commands[] = {"simulate", "inspect", "train", "sweep", "evaluate", "predict", "devices"};
+static const char *const commands[] = {"simulate", "inspect", "train",  "sweep",
+                                       "evaluate", "predict", "tomtom", "devices"};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 /* ---- help ---------------------------------------------------------------------------------------------------------
@@ -84,6 +85,13 @@ static void test_missing_words(void **state) {
     refuse("predict d --out o", "--data", "--fasta");
     refuse("predict d --data a --fasta b --out o", "--data", "--fasta");
     refuse("simulate --motifs m --out o", "--task is missing", "");
+    refuse("tomtom", "QUERY.meme is missing", "tomtom --help");
+    refuse("tomtom q.meme", "TARGET.meme is missing", "tomtom --help");
+    refuse("tomtom a b c", "unexpected argument c", "tomtom");
+    refuse("tomtom a b --thresh x", "--thresh x", "number");
+    refuse("tomtom a b --thresh -1", "--thresh -1", "number");
+    refuse("tomtom a b --thresh 2", "a q-value is at most 1", "--evalue");
+    refuse("tomtom a b --distance euclid", "--distance euclid", "did you mean");
     refuse("sweep c.yaml --out", "option --out needs a value", "sweep");
     refuse("inspect a.h5 b.h5", "unexpected argument b.h5", "inspect");
     refuse("devices --quiet=yes", "--quiet takes no value", "devices");
@@ -121,6 +129,28 @@ static void test_results_that_cannot_be_written(void **state) {
     char *line = read_text(in_folder("err"));
     assert_contains(line, "expconv: error: standard output: ");
     free(line);
+}
+
+static void test_tomtom(void **state) {
+    (void)state;
+    static const char text[] =
+        "MEME version 4\nMOTIF m1 MAX\nletter-probability matrix: alength= 4 w= 2 nsites= 20\n1 0 0 0\n0 1 0 0\n";
+    const char *motifs = write_text("motifs.meme", text), *table = in_folder("out.tsv");
+    outcome result = run("tomtom %s %s --thresh 1 --quiet", motifs, motifs);
+    assert_done(&result);
+    assert_contains(result.out, "Query_ID\tTarget_ID\tOptimal_offset\tp-value\tE-value\tq-value\tOverlap\t");
+    assert_contains(result.out, "\nm1\tm1\t0\t");
+    outcome filed = run("tomtom %s %s --thresh 1 --quiet --out %s", motifs, motifs, table);
+    assert_done(&filed);
+    assert_string_equal(filed.out, "");
+    char *written = read_text(table);
+    assert_string_equal(written, result.out);
+    free(written);
+    outcome broken = run("tomtom %s %s", motifs, write_text("broken.meme", "MEME version 4\nMOTIF m1\n"));
+    assert_refused(&broken, 1, "broken.meme", "matrix of motif m1", NULL);
+    end(&broken);
+    end(&filed);
+    end(&result);
 }
 
 static void test_inspect_made_file(void **state) {
@@ -232,6 +262,7 @@ int main(void) {
         IN_FOLDER(test_missing_words),
         IN_FOLDER(test_numbers_are_whole_and_in_range),
         IN_FOLDER(test_devices),
+        IN_FOLDER(test_tomtom),
         IN_FOLDER(test_results_that_cannot_be_written),
         IN_FOLDER(test_inspect_made_file),
         IN_FOLDER(test_inspect_irf1),

@@ -1,6 +1,7 @@
 /* arguments.c: from argv to options, and from the same table to --help. */
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,14 +108,15 @@ static xc_status read_options(const cli_command *command, int argc, char **argv,
 
 static xc_status read_operand(const cli_command *command, int argc, char **argv, cli_arguments *arguments,
                               xc_error *error) {
-    const int wanted = command->operand ? 1 : 0;
+    const int wanted = (command->operand ? 1 : 0) + (command->second ? 1 : 0);
     if (argc - optind > wanted)
         return xc_fail(error, XC_USAGE, "%s: unexpected argument %s; see expconv %s --help", command->name,
                        argv[optind + wanted], command->name);
     if (argc - optind < wanted)
-        return xc_fail(error, XC_USAGE, "%s: %s is missing; see expconv %s --help", command->name, command->operand,
-                       command->name);
-    arguments->operand = wanted ? argv[optind] : NULL;
+        return xc_fail(error, XC_USAGE, "%s: %s is missing; see expconv %s --help", command->name,
+                       argc > optind ? command->second : command->operand, command->name);
+    arguments->operand = command->operand ? argv[optind] : NULL;
+    arguments->second = command->second ? argv[optind + 1] : NULL;
     return XC_OK;
 }
 
@@ -163,6 +165,17 @@ xc_status cli_required(const cli_arguments *arguments, const char *name, const c
     *value = cli_value(arguments, name);
     if (*value && **value) return XC_OK;
     return xc_fail(error, XC_USAGE, "--%s is missing; add it, --help tells more", name);
+}
+
+xc_status cli_real(const cli_arguments *arguments, const char *name, double *number, xc_error *error) {
+    const char *text = cli_value(arguments, name);
+    char *end = NULL;
+    if (!text) return XC_OK;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !isfinite(value) || value < 0)
+        return xc_fail(error, XC_USAGE, "--%s %s: must be a number, at least 0", name, text);
+    *number = value;
+    return XC_OK;
 }
 
 xc_status cli_number(const cli_arguments *arguments, const char *name, uint64_t least, uint64_t most, uint64_t *number,

@@ -26,7 +26,8 @@ typedef struct cli_given {
 
 /* A command line that was understood. Points into argv; cli_arguments_free. */
 typedef struct cli_arguments {
-    const char *operand; /* the one operand of a command that has one */
+    const char *operand; /* the one operand of a command that has one, or the first of two */
+    const char *second;  /* the other one */
     cli_given *given;    /* options in their order */
     int given_count;
     bool help;
@@ -37,6 +38,7 @@ typedef struct cli_arguments {
 typedef struct cli_command {
     const char *name;
     const char *operand; /* "CONFIG.yaml"; NULL: none */
+    const char *second;  /* a second operand; NULL: none */
     const char *summary; /* one line, of the list of commands */
     const char *usage;   /* what follows the name */
     const char *details; /* paragraphs, ending with a newline */
@@ -57,6 +59,9 @@ const char *cli_value(const cli_arguments *arguments, const char *name);
 
 /* The same, but it must be there. */
 xc_status cli_required(const cli_arguments *arguments, const char *name, const char **value, xc_error *error);
+
+/* A finite number, at least 0; *number is left alone when the option was not given. */
+xc_status cli_real(const cli_arguments *arguments, const char *name, double *number, xc_error *error);
 
 /* A whole number in least..most; *number is left alone when the option was not given. */
 xc_status cli_number(const cli_arguments *arguments, const char *name, uint64_t least, uint64_t most, uint64_t *number,
@@ -87,6 +92,7 @@ xc_status cli_logits(const cli_arguments *arguments, const xc_network *network, 
 
 /* ---- the commands, one file each --------------------------------------------------------------------------------- */
 
-extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_devices;
+extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_tomtom,
+    cli_devices;
 
 #endif

@@ -45,13 +45,18 @@ static xc_status read_counts(const xc_lines *lines, char *row, double *counts, u
 /* counts (4, XC_MOTIF_WIDEST), of which motif->width are set, to probabilities. */
 static xc_status normalise(const xc_lines *lines, const double *counts, xc_motif *motif, xc_error *error) {
     xc_status status = xc_allocate(&motif->ppm, (size_t)motif->width * 4, sizeof *motif->ppm, "a motif", error);
+    if (status == XC_OK)
+        status = xc_allocate(&motif->written, (size_t)motif->width * 4, sizeof *motif->written, "a motif", error);
     for (uint32_t position = 0; status == XC_OK && position < motif->width; position++) {
         double sum = 0;
         for (size_t base = 0; base < 4; base++) sum += counts[base * XC_MOTIF_WIDEST + position];
         if (!(sum > 0 && isfinite(sum)))
             return xc_lines_fail(lines, error, "motif %s has no counts at position %u", motif->id, position + 1);
-        for (size_t base = 0; base < 4; base++)
-            motif->ppm[(size_t)4 * position + base] = (float)(counts[base * XC_MOTIF_WIDEST + position] / sum);
+        for (size_t base = 0; base < 4; base++) {
+            const double share = counts[base * XC_MOTIF_WIDEST + position] / sum;
+            motif->written[(size_t)4 * position + base] = share;
+            motif->ppm[(size_t)4 * position + base] = (float)share;
+        }
         motif->sites = fmax(motif->sites, sum);
     }
     return status;

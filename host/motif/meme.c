@@ -12,6 +12,9 @@
 
 #include "parse.h"
 
+/* A row nearer to 1 is left as it is in `written`. */
+#define ROW_ROUNDING 1e-5
+
 /* How far a row's sum may be from 1: files written with two decimals are seen in the wild. */
 #define ROW_TOLERANCE 0.02
 
@@ -34,6 +37,25 @@ static xc_status check_alphabet(const xc_lines *lines, xc_error *error) {
     return xc_lines_fail(lines, error, "the alphabet is \"%.40s\"; only DNA (ACGT) can be read", letters);
 }
 
+/* "A 0.25 C 0.25 G 0.25 T 0.25", on one line or several, after the line that announces it. What is not four positive
+ * numbers is passed over: it says nothing. Leaves the cursor on the line after it. */
+static void read_background(xc_lines *lines, double background[4]) {
+    static const char letters[] = "ACGT";
+    double value[4] = {0}, sum = 0;
+    while (xc_lines_next_filled(lines) && strlen(lines->line) > 1 && isblank((unsigned char)lines->line[1])) {
+        for (char *rest = lines->line; *rest;) {
+            const char *letter = xc_word_cut(&rest);
+            const char *place = *letter ? strchr(letters, toupper((unsigned char)*letter)) : NULL;
+            const double number = strtod(xc_word_cut(&rest), NULL);
+            if (place && number > 0 && isfinite(number)) value[place - letters] = number;
+        }
+    }
+    for (int base = 0; base < 4; base++) sum += value[base];
+    for (int base = 0; base < 4; base++)
+        if (!(value[base] > 0)) return;
+    for (int base = 0; base < 4; base++) background[base] = value[base] / sum;
+}
+
 /* "MOTIF id [name]"; MEME's own output goes on with "width = 19 ...", which is no name. */
 static xc_status open_motif(xc_lines *lines, xc_motif_list *motifs, xc_motif **motif, xc_error *error) {
     char *rest = lines->line + strlen("MOTIF");
@@ -54,8 +76,8 @@ static double matrix_value(const char *line, const char *key) {
     return NAN;
 }
 
-/* Four probabilities from the current line, normalised, into row (4). */
-static xc_status read_row(const xc_lines *lines, float *row, xc_error *error) {
+/* Four probabilities from the current line into row (4), normalised, and written (4). */
+static xc_status read_row(const xc_lines *lines, float *row, double *written, xc_error *error) {
     char *rest = lines->line;
     double value[4], sum = 0;
     for (int base = 0; base < 4; base++) {
@@ -73,6 +95,8 @@ static xc_status read_row(const xc_lines *lines, float *row, xc_error *error) {
     if (!(fabs(sum - 1) <= ROW_TOLERANCE))
         return xc_lines_fail(lines, error, "the probabilities sum to %g, not 1", sum);
     for (int base = 0; base < 4; base++) row[base] = (float)(value[base] / sum);
+    for (int base = 0; base < 4; base++)
+        written[base] = fabs(sum - 1) > ROW_ROUNDING ? value[base] * (1 / sum) : value[base];
     return XC_OK;
 }
 
@@ -91,6 +115,7 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, bool *ahead, xc_e
     const uint32_t wanted = isnan(width) ? XC_MOTIF_WIDEST : (uint32_t)width;
     motif->sites = sites > 0 && isfinite(sites) ? sites : 0;
     XC_TRY(xc_allocate(&motif->ppm, (size_t)wanted * 4, sizeof *motif->ppm, "a motif", error));
+    XC_TRY(xc_allocate(&motif->written, (size_t)wanted * 4, sizeof *motif->written, "a motif", error));
     for (;;) {
         if (motif->width == wanted && !isnan(width)) break;
         if (!xc_lines_next_filled(lines)) break;
@@ -100,7 +125,8 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, bool *ahead, xc_e
         }
         if (motif->width == wanted)
             return xc_lines_fail(lines, error, "motif %s has a width above %u", motif->id, XC_MOTIF_WIDEST);
-        XC_TRY(read_row(lines, motif->ppm + (size_t)4 * motif->width, error));
+        XC_TRY(read_row(lines, motif->ppm + (size_t)4 * motif->width, motif->written + (size_t)4 * motif->width,
+                        error));
         motif->width++;
     }
     if (motif->width == 0 || (!isnan(width) && motif->width < wanted))
@@ -108,6 +134,8 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, bool *ahead, xc_e
                              motif->width, isnan(width) ? 1 : width);
     float *fitting = realloc(motif->ppm, (size_t)motif->width * 4 * sizeof *fitting);
     if (fitting) motif->ppm = fitting;
+    double *fitting_written = realloc(motif->written, (size_t)motif->width * 4 * sizeof *fitting_written);
+    if (fitting_written) motif->written = fitting_written;
 fail:
     return status;
 }
@@ -118,6 +146,10 @@ xc_status xc_meme_parse(xc_lines *lines, xc_motif_list *motifs, xc_error *error)
     bool ahead = false;     /* the current line has not been looked at */
     while (ahead || xc_lines_next_filled(lines)) {
         ahead = false;
+        if (starts(lines->line, "Background letter frequencies")) {
+            read_background(lines, motifs->background);
+            if (!lines->line) break;
+        }
         if (starts(lines->line, "MEME version")) {
             XC_TRY(check_version(lines, error));
         } else if (starts(lines->line, "ALPHABET")) {

@@ -113,7 +113,10 @@ fail:
 }
 
 void xc_motif_list_free(xc_motif_list *motifs) {
-    for (size_t i = 0; i < motifs->count; i++) free(motifs->motif[i].ppm);
+    for (size_t i = 0; i < motifs->count; i++) {
+        free(motifs->motif[i].ppm);
+        free(motifs->motif[i].written);
+    }
     free(motifs->motif);
     *motifs = (xc_motif_list){0};
 }

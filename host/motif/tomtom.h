@@ -1,0 +1,108 @@
+/* tomtom.h: what the files of Tomtom share: the columns of the targets, the work of one query from its columns to its
+ * matches, and the random numbers of the q-values. One tomtom_query belongs to one thread.
+ *
+ * Words: a strand is a target or its reverse complement, 2 i and 2 i + 1 for target i. A column is one position of one
+ * strand. A shifted score is 0 where a query column does as well as its median over all columns; it is what an
+ * unaligned query column scores.
+ */
+#ifndef EXPCONV_HOST_MOTIF_TOMTOM_H
+#define EXPCONV_HOST_MOTIF_TOMTOM_H
+
+#include "expconv/motif.h"
+
+/* Loops that are worth compiling for several instruction sets. No sums are contracted: all give the same bits. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_THREAD__)
+#define TOMTOM_CLONES __attribute__((target_clones("default", "avx2")))
+#else
+#define TOMTOM_CLONES
+#endif
+
+enum { TOMTOM_BINS = 100 };
+
+/* ---- tomtom_columns.c -------------------------------------------------------------------------------------------- */
+
+/* Adds 0.1 pseudocount spread like the background to the motif's `sites`; writes column (width,4), reversed and
+ * complemented on demand. */
+void tomtom_frequencies(const xc_motif *motif, const double background[4], bool reverse, double *column);
+
+/* The background of a list, uniform when its file says nothing, made equal on both strands. */
+void tomtom_background(const xc_motif_list *motifs, double background[4]);
+
+typedef struct tomtom_targets {
+    size_t count;     /* strands */
+    size_t columns;   /* of all strands */
+    double *value;    /* (4,columns): all A, then all C, G, T */
+    uint32_t *width;  /* (count) */
+    size_t *first;    /* (count) first column of a strand */
+    uint32_t *widths; /* (width_count) that occur, ascending */
+    size_t width_count;
+    uint32_t *width_place; /* (count) place in `widths` */
+    uint32_t *rank;        /* (count) place of a strand when sorted by "+id" and "-id" */
+    uint32_t *by_rank;     /* (count) the other way round */
+    uint32_t *same;        /* (count / 2) first target with the same id */
+} tomtom_targets;
+
+xc_status tomtom_targets_make(const xc_motif_list *motifs, const double background[4], tomtom_targets *targets,
+                              xc_error *error);
+void tomtom_targets_free(tomtom_targets *targets);
+
+/* ---- one query --------------------------------------------------------------------------------------------------- */
+
+typedef struct tomtom_query {
+    const tomtom_targets *targets;
+    uint32_t room;     /* widest query that the arrays have room for */
+    uint32_t width;    /* of the query at hand */
+    double *column;    /* (room,4) */
+    double *score;     /* (room,columns) */
+    double *scratch;   /* (columns) */
+    int8_t *shifted;   /* (room,columns) shifted scores in bins, -100..100 */
+    int null;          /* bins by which they were shifted: shifted + null is 0..100 */
+    double *density;   /* (room,BINS+1) of `shifted + null` for each query column, over all columns */
+    int8_t *spread;    /* (room,columns + (count + 1) * room) shifted scores with gaps between the strands */
+    int16_t *sum;      /* (columns + (count + 1) * room) */
+    int32_t *best;     /* (count) best complete score of a strand */
+    int32_t *offset;   /* (count) where it is */
+    uint32_t *overlap; /* (count) */
+    double *chain[2];  /* (room * BINS + 1 + 4 * TOMTOM_PADDING) distributions that grow by a column */
+    double *tail;      /* (room * 2 * BINS + 1) */
+    double *edge;      /* (room + 1,room * 2 * BINS + 1) */
+    double *window;    /* (room + 1,room * 2 * BINS + 1) */
+    double *upper;     /* (width_count,room * 2 * BINS + 1) P(the best of all offsets and strands >= score) */
+    uint64_t *key;     /* (count) sorted matches */
+    float *p;          /* (count) ascending */
+    double *q;         /* (count) */
+    uint8_t *classes;  /* (count) */
+    bool *seen;        /* (count / 2) targets already met */
+} tomtom_query;
+
+/* tomtom.c: room for queries of width 1..room. Close also on failure. */
+xc_status tomtom_query_open(const tomtom_targets *targets, uint32_t room, tomtom_query *query, xc_error *error);
+void tomtom_query_close(tomtom_query *query);
+
+/* tomtom_columns.c: scores of all pairs of columns, shifted by the medians and put into bins. */
+void tomtom_scores(tomtom_query *query, xc_tomtom_distance distance);
+
+/* tomtom_align.c: best, offset, overlap. */
+void tomtom_align(tomtom_query *query);
+
+/* tomtom_null.c: `upper` for all scores from the smallest in `best` on. A score's place is score + width * null. */
+void tomtom_null(tomtom_query *query);
+enum { TOMTOM_PADDING = 160 };
+
+/* ---- tomtom_qvalue.c --------------------------------------------------------------------------------------------- */
+
+typedef struct tomtom_random {
+    uint32_t word[624];
+    uint32_t next;
+} tomtom_random;
+
+void tomtom_random_start(tomtom_random *random);
+
+/* Passes over what the q-values of one query use when there are `count` p-values. */
+void tomtom_random_skip(tomtom_random *random, size_t count);
+
+/* q (count) from p (count), ascending. `classes` (count) is scratch. */
+void tomtom_qvalues(const float *p, size_t count, tomtom_random *random, uint8_t *classes, double *q);
+
+#endif
