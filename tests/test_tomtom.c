@@ -111,10 +111,10 @@ static plain plain_scores(const xc_motif *query, const xc_motif_list *targets, b
     static const double even[4] = {0.25, 0.25, 0.25, 0.25};
     plain result = {.width = (int)query->width};
     double column[8][4], target[MOST_COLUMNS][4], score[8][MOST_COLUMNS], least = 9, most = -9;
-    tomtom_frequencies(query, even, false, column[0]);
+    xc_tomtom_frequencies(query, even, false, column[0]);
     for (size_t i = 0; i < targets->count; i++)
         for (int reverse = 0; reverse < 2; reverse++) {
-            tomtom_frequencies(&targets->motif[i], even, reverse, target[result.columns]);
+            xc_tomtom_frequencies(&targets->motif[i], even, reverse, target[result.columns]);
             result.columns += (int)targets->motif[i].width;
         }
     for (int q = 0; q < result.width; q++) {
@@ -169,26 +169,26 @@ static void plain_upper(const plain *scores, int target, double upper[MOST_SCORE
 static void check_by_force(const char *query_text, const char *target_text, xc_tomtom_distance distance) {
     static const double even[4] = {0.25, 0.25, 0.25, 0.25};
     xc_motif_list queries = read_text("query", query_text), motifs = read_text("targets", target_text);
-    tomtom_targets targets;
-    tomtom_query query;
+    xc_tomtom_targets targets;
+    xc_tomtom_query query;
     int compared = 0;
-    MUST(tomtom_targets_make(&motifs, even, &targets, error));
-    MUST(tomtom_query_open(&targets, 6, &query, error));
+    MUST(xc_tomtom_targets_make(&motifs, even, &targets, error));
+    MUST(xc_tomtom_query_open(&targets, 6, &query, error));
     query.width = queries.motif[0].width;
-    tomtom_frequencies(&queries.motif[0], even, false, query.column);
-    tomtom_scores(&query, distance);
+    xc_tomtom_frequencies(&queries.motif[0], even, false, query.column);
+    xc_tomtom_scores(&query, distance);
     const plain expected = plain_scores(&queries.motif[0], &motifs, distance == XC_TOMTOM_PEARSON);
     assert_int_equal(query.null, expected.null);
     for (int q = 0; q < expected.width; q++)
         for (int t = 0; t < expected.columns; t++)
             assert_int_equal(query.shifted[q * expected.columns + t] + query.null, expected.bin[q][t]);
-    tomtom_align(&query);
+    xc_tomtom_align(&query);
     int32_t least = query.best[0], most = least;
     for (size_t i = 0; i < targets.count; i++) {
         least = query.best[i] < least ? query.best[i] : least;
         most = query.best[i] > most ? query.best[i] : most;
     }
-    tomtom_null(&query);
+    xc_tomtom_null(&query);
     for (size_t i = 0; i < targets.width_count; i++) {
         double upper[MOST_SCORES];
         plain_upper(&expected, (int)targets.widths[i], upper);
@@ -200,8 +200,8 @@ static void check_by_force(const char *query_text, const char *target_text, xc_t
         }
     }
     assert_true(compared > 20);
-    tomtom_query_close(&query);
-    tomtom_targets_free(&targets);
+    xc_tomtom_query_close(&query);
+    xc_tomtom_targets_free(&targets);
     xc_motif_list_free(&motifs);
     xc_motif_list_free(&queries);
 }
@@ -224,14 +224,14 @@ static void aligns_as_by_trying_all(void **state) {
     static const double even[4] = {0.25, 0.25, 0.25, 0.25};
     xc_motif_list queries = read_text("query", MEME MOTIF("q", 4) C MIXED FLAT T);
     xc_motif_list motifs = read_text("targets", few_targets);
-    tomtom_targets targets;
-    tomtom_query query;
-    MUST(tomtom_targets_make(&motifs, even, &targets, error));
-    MUST(tomtom_query_open(&targets, 4, &query, error));
+    xc_tomtom_targets targets;
+    xc_tomtom_query query;
+    MUST(xc_tomtom_targets_make(&motifs, even, &targets, error));
+    MUST(xc_tomtom_query_open(&targets, 4, &query, error));
     query.width = 4;
-    tomtom_frequencies(&queries.motif[0], even, false, query.column);
-    tomtom_scores(&query, XC_TOMTOM_EUCLIDEAN);
-    tomtom_align(&query);
+    xc_tomtom_frequencies(&queries.motif[0], even, false, query.column);
+    xc_tomtom_scores(&query, XC_TOMTOM_EUCLIDEAN);
+    xc_tomtom_align(&query);
     for (size_t strand = 0; strand < targets.count; strand++) {
         int best = -1000, at = 0, overlap = 0;
         for (int offset = -3; offset < (int)targets.width[strand]; offset++) {
@@ -248,8 +248,8 @@ static void aligns_as_by_trying_all(void **state) {
         assert_int_equal(query.offset[strand], at);
         assert_int_equal(query.overlap[strand], overlap);
     }
-    tomtom_query_close(&query);
-    tomtom_targets_free(&targets);
+    xc_tomtom_query_close(&query);
+    xc_tomtom_targets_free(&targets);
     xc_motif_list_free(&motifs);
     xc_motif_list_free(&queries);
 }
@@ -292,13 +292,13 @@ static void qvalues_of_few(void **state) {
     (void)state;
     static const float p[4] = {0.0078125f, 0.015625f, 0.5f, 0.5f};
     static const double expected[4] = {0.03125, 0.03125, 0.5, 0.5}; /* p x 4 / rank, then the least from there on */
-    tomtom_random random;
+    xc_tomtom_random random;
     uint8_t classes[4];
     double q[4];
-    tomtom_random_start(&random);
-    tomtom_qvalues(p, 4, &random, classes, q);
+    xc_tomtom_random_start(&random);
+    xc_tomtom_qvalues(p, 4, &random, classes, q);
     for (int i = 0; i < 4; i++) assert_float_equal(q[i], expected[i], 1e-15);
-    tomtom_qvalues(p, 1, &random, classes, q);
+    xc_tomtom_qvalues(p, 1, &random, classes, q);
     assert_float_equal(q[0], 0.0078125, 0);
 }
 
@@ -309,20 +309,20 @@ static void qvalues_of_many(void **state) {
     float p[COUNT];
     double q[COUNT];
     uint8_t classes[COUNT];
-    tomtom_random random, skipped;
+    xc_tomtom_random random, skipped;
     for (int i = 0; i < TRUE; i++) p[i] = 1e-9f * (float)(i + 1);
     for (int i = TRUE; i < COUNT; i++) p[i] = ((float)(i - TRUE) + 0.5f) / (COUNT - TRUE);
-    tomtom_random_start(&random);
+    xc_tomtom_random_start(&random);
     skipped = random;
-    tomtom_qvalues(p, COUNT, &random, classes, q);
+    xc_tomtom_qvalues(p, COUNT, &random, classes, q);
     const double pi_zero = q[COUNT - 1] / (double)p[COUNT - 1];
     assert_float_equal(pi_zero, 2.0 / 3, 0.02);
     for (int i = 0; i < COUNT; i++) assert_true(q[i] <= pi_zero * (double)p[i] * COUNT / (i + 1) * (1 + 1e-12));
     for (int i = 1; i < COUNT; i++) assert_true(q[i] >= q[i - 1]);
-    tomtom_random_skip(&skipped, COUNT);
-    tomtom_qvalues(p, COUNT, &random, classes, q);
+    xc_tomtom_random_skip(&skipped, COUNT);
+    xc_tomtom_qvalues(p, COUNT, &random, classes, q);
     double again[COUNT];
-    tomtom_qvalues(p, COUNT, &skipped, classes, again);
+    xc_tomtom_qvalues(p, COUNT, &skipped, classes, again);
     assert_memory_equal(q, again, sizeof q);
     assert_memory_equal(&random, &skipped, sizeof random);
 }
@@ -331,8 +331,8 @@ static void qvalues_of_many(void **state) {
 static void random_is_the_published(void **state) {
     (void)state;
     static const uint32_t expected[5] = {3510405877u, 4290933890u, 2191955339u, 564929546u, 152112058u};
-    tomtom_random random;
-    tomtom_random_start(&random);
+    xc_tomtom_random random;
+    xc_tomtom_random_start(&random);
     for (int i = 0; i < 5; i++) {
         uint32_t value = random.word[i];
         value ^= value >> 11;
@@ -455,7 +455,7 @@ static void background_is_read(void **state) {
     double background[4];
     assert_int_equal(motifs.count, 1);
     assert_float_equal(motifs.background[1], 0.2, 1e-15);
-    tomtom_background(&motifs, background); /* the same on both strands */
+    xc_tomtom_background(&motifs, background); /* the same on both strands */
     assert_float_equal(background[0], 0.35, 1e-15);
     assert_float_equal(background[2], 0.15, 1e-15);
     xc_motif_list_free(&motifs);

@@ -19,11 +19,11 @@ typedef struct matches {
 typedef struct search_state {
     const xc_motif_list *queries;
     const xc_tomtom_options *options;
-    tomtom_targets targets;
+    xc_tomtom_targets targets;
     double background[4];
     uint32_t widest;
-    tomtom_random *random; /* (queries) where the stream is when a query's turn comes */
-    matches *found;        /* (queries) */
+    xc_tomtom_random *random; /* (queries) where the stream is when a query's turn comes */
+    matches *found;           /* (queries) */
     atomic_size_t next;
     atomic_flag failed;
     xc_error *error;
@@ -32,12 +32,13 @@ typedef struct search_state {
 
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
-xc_status tomtom_query_open(const tomtom_targets *targets, uint32_t room, tomtom_query *query, xc_error *error) {
+xc_status xc_tomtom_query_open(const xc_tomtom_targets *targets, uint32_t room, xc_tomtom_query *query,
+                               xc_error *error) {
     static const char what[] = "the tables of a query";
     xc_status status = XC_OK;
     const size_t scores = (size_t)room * 2 * TOMTOM_BINS + 1, chain = (size_t)room * TOMTOM_BINS + 1;
     const size_t spread = targets->columns + (targets->count + 1) * room;
-    *query = (tomtom_query){.targets = targets, .room = room};
+    *query = (xc_tomtom_query){.targets = targets, .room = room};
     XC_TRY(xc_allocate(&query->column, (size_t)room * 4, sizeof *query->column, what, error));
     XC_TRY(xc_allocate(&query->score, room * targets->columns, sizeof *query->score, what, error));
     XC_TRY(xc_allocate(&query->scratch, targets->columns, sizeof *query->scratch, what, error));
@@ -63,7 +64,7 @@ fail:
     return status;
 }
 
-void tomtom_query_close(tomtom_query *query) {
+void xc_tomtom_query_close(xc_tomtom_query *query) {
     void *const arrays[] = {
         query->column, query->score,  query->scratch, query->shifted, query->density,  query->spread,   query->sum,
         query->best,   query->offset, query->overlap, query->tail,    query->chain[0], query->chain[1], query->edge,
@@ -73,7 +74,7 @@ void tomtom_query_close(tomtom_query *query) {
 
 /* ---- one query --------------------------------------------------------------------------------------------------- */
 
-static float p_value(const tomtom_query *query, size_t strand) {
+static float p_value(const xc_tomtom_query *query, size_t strand) {
     const size_t stride = (size_t)query->width * 2 * TOMTOM_BINS + 1;
     const size_t place = (size_t)(query->best[strand] + (int32_t)query->width * query->null);
     return (float)query->upper[query->targets->width_place[strand] * stride + place];
@@ -88,8 +89,8 @@ static int compare_keys(const void *a, const void *b) {
  * floats order like their bits. */
 enum { RANK_BITS = 24 };
 
-static void sort_strands(tomtom_query *query) {
-    const tomtom_targets *targets = query->targets;
+static void sort_strands(xc_tomtom_query *query) {
+    const xc_tomtom_targets *targets = query->targets;
     for (size_t strand = 0; strand < targets->count; strand++) {
         const float p = p_value(query, strand);
         uint32_t bits;
@@ -105,9 +106,9 @@ static void sort_strands(tomtom_query *query) {
 }
 
 /* The first of each target's strands, as long as the threshold allows. */
-static xc_status keep_matches(tomtom_query *query, uint32_t number, const xc_tomtom_options *options, matches *found,
+static xc_status keep_matches(xc_tomtom_query *query, uint32_t number, const xc_tomtom_options *options, matches *found,
                               xc_error *error) {
-    const tomtom_targets *targets = query->targets;
+    const xc_tomtom_targets *targets = query->targets;
     const xc_status status = xc_allocate(&found->match, targets->count / 2, sizeof *found->match, "the matches", error);
     if (status != XC_OK) return status;
     memset(query->seen, 0, targets->count / 2 * sizeof *query->seen);
@@ -132,31 +133,31 @@ static xc_status keep_matches(tomtom_query *query, uint32_t number, const xc_tom
     return XC_OK;
 }
 
-static xc_status compare_query(search_state *search, tomtom_query *query, uint32_t number, xc_error *error) {
+static xc_status compare_query(search_state *search, xc_tomtom_query *query, uint32_t number, xc_error *error) {
     const xc_motif *motif = &search->queries->motif[number];
     if (motif->width > XC_TOMTOM_WIDEST) return XC_OK;
     query->width = motif->width;
-    tomtom_frequencies(motif, search->background, false, query->column);
-    tomtom_scores(query, search->options->distance);
-    tomtom_align(query);
-    tomtom_null(query);
+    xc_tomtom_frequencies(motif, search->background, false, query->column);
+    xc_tomtom_scores(query, search->options->distance);
+    xc_tomtom_align(query);
+    xc_tomtom_null(query);
     sort_strands(query);
-    tomtom_qvalues(query->p, search->targets.count, &search->random[number], query->classes, query->q);
+    xc_tomtom_qvalues(query->p, search->targets.count, &search->random[number], query->classes, query->q);
     return keep_matches(query, number, search->options, &search->found[number], error);
 }
 
 static void work(void *context, int thread) {
     (void)thread;
     search_state *search = context;
-    tomtom_query query;
+    xc_tomtom_query query;
     xc_error error = {0};
-    xc_status status = tomtom_query_open(&search->targets, search->widest, &query, &error);
+    xc_status status = xc_tomtom_query_open(&search->targets, search->widest, &query, &error);
     while (status == XC_OK) {
         const size_t number = atomic_fetch_add(&search->next, 1);
         if (number >= search->queries->count) break;
         status = compare_query(search, &query, (uint32_t)number, &error);
     }
-    tomtom_query_close(&query);
+    xc_tomtom_query_close(&query);
     if (status == XC_OK || atomic_flag_test_and_set(&search->failed)) return;
     search->status = status;
     if (search->error) *search->error = error;
@@ -179,14 +180,14 @@ static uint32_t find_widest(const xc_motif_list *queries) {
 }
 
 static xc_status place_random(search_state *search, xc_error *error) {
-    tomtom_random random;
+    xc_tomtom_random random;
     const xc_status status =
         xc_allocate(&search->random, search->queries->count, sizeof *search->random, "the random numbers", error);
     if (status != XC_OK) return status;
-    tomtom_random_start(&random);
+    xc_tomtom_random_start(&random);
     for (size_t i = 0; i < search->queries->count; i++) {
         search->random[i] = random;
-        if (search->queries->motif[i].width <= XC_TOMTOM_WIDEST) tomtom_random_skip(&random, search->targets.count);
+        if (search->queries->motif[i].width <= XC_TOMTOM_WIDEST) xc_tomtom_random_skip(&random, search->targets.count);
     }
     return XC_OK;
 }
@@ -197,8 +198,9 @@ static xc_status put_together(const search_state *search, xc_tomtom_result *resu
     const xc_status status = xc_allocate(&result->match, count, sizeof *result->match, "the matches", error);
     if (status != XC_OK) return status;
     for (size_t i = 0; i < search->queries->count; i++) {
-        memcpy(result->match + result->count, search->found[i].match, search->found[i].count * sizeof *result->match);
-        result->count += search->found[i].count;
+        const matches *found = &search->found[i];
+        if (found->count > 0) memcpy(result->match + result->count, found->match, found->count * sizeof *found->match);
+        result->count += found->count;
     }
     return XC_OK;
 }
@@ -212,8 +214,8 @@ xc_status xc_tomtom(const xc_motif_list *queries, const xc_motif_list *targets, 
         return xc_fail(error, XC_INPUT, "%zu target motifs; 1 to %u can be searched", targets->count,
                        (1u << (RANK_BITS - 1)) - 1);
     search.widest = find_widest(queries);
-    tomtom_background(queries, search.background);
-    XC_TRY(tomtom_targets_make(targets, search.background, &search.targets, error));
+    xc_tomtom_background(queries, search.background);
+    XC_TRY(xc_tomtom_targets_make(targets, search.background, &search.targets, error));
     XC_TRY(xc_allocate(&search.found, queries->count, sizeof *search.found, "the matches", error));
     XC_TRY(place_random(&search, error));
     if (search.widest == 0) goto fail;
@@ -225,7 +227,7 @@ fail:
     for (size_t i = 0; search.found && i < queries->count; i++) free(search.found[i].match);
     free(search.found);
     free(search.random);
-    tomtom_targets_free(&search.targets);
+    xc_tomtom_targets_free(&search.targets);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* tomtom.h: what the files of Tomtom share: the columns of the targets, the work of one query from its columns to its
- * matches, and the random numbers of the q-values. One tomtom_query belongs to one thread.
+ * matches, and the random numbers of the q-values. One xc_tomtom_query belongs to one thread.
  *
  * Words: a strand is a target or its reverse complement, 2 i and 2 i + 1 for target i. A column is one position of one
  * strand. A shifted score is 0 where a query column does as well as its median over all columns; it is what an
@@ -24,12 +24,12 @@ enum { TOMTOM_BINS = 100 };
 
 /* Adds 0.1 pseudocount spread like the background to the motif's `sites`; writes column (width,4), reversed and
  * complemented on demand. */
-void tomtom_frequencies(const xc_motif *motif, const double background[4], bool reverse, double *column);
+void xc_tomtom_frequencies(const xc_motif *motif, const double background[4], bool reverse, double *column);
 
 /* The background of a list, uniform when its file says nothing, made equal on both strands. */
-void tomtom_background(const xc_motif_list *motifs, double background[4]);
+void xc_tomtom_background(const xc_motif_list *motifs, double background[4]);
 
-typedef struct tomtom_targets {
+typedef struct xc_tomtom_targets {
     size_t count;     /* strands */
     size_t columns;   /* of all strands */
     double *value;    /* (4,columns): all A, then all C, G, T */
@@ -41,16 +41,16 @@ typedef struct tomtom_targets {
     uint32_t *rank;        /* (count) place of a strand when sorted by "+id" and "-id" */
     uint32_t *by_rank;     /* (count) the other way round */
     uint32_t *same;        /* (count / 2) first target with the same id */
-} tomtom_targets;
+} xc_tomtom_targets;
 
-xc_status tomtom_targets_make(const xc_motif_list *motifs, const double background[4], tomtom_targets *targets,
-                              xc_error *error);
-void tomtom_targets_free(tomtom_targets *targets);
+xc_status xc_tomtom_targets_make(const xc_motif_list *motifs, const double background[4], xc_tomtom_targets *targets,
+                                 xc_error *error);
+void xc_tomtom_targets_free(xc_tomtom_targets *targets);
 
 /* ---- one query --------------------------------------------------------------------------------------------------- */
 
-typedef struct tomtom_query {
-    const tomtom_targets *targets;
+typedef struct xc_tomtom_query {
+    const xc_tomtom_targets *targets;
     uint32_t room;     /* widest query that the arrays have room for */
     uint32_t width;    /* of the query at hand */
     double *column;    /* (room,4) */
@@ -74,35 +74,36 @@ typedef struct tomtom_query {
     double *q;         /* (count) */
     uint8_t *classes;  /* (count) */
     bool *seen;        /* (count / 2) targets already met */
-} tomtom_query;
+} xc_tomtom_query;
 
 /* tomtom.c: room for queries of width 1..room. Close also on failure. */
-xc_status tomtom_query_open(const tomtom_targets *targets, uint32_t room, tomtom_query *query, xc_error *error);
-void tomtom_query_close(tomtom_query *query);
+xc_status xc_tomtom_query_open(const xc_tomtom_targets *targets, uint32_t room, xc_tomtom_query *query,
+                               xc_error *error);
+void xc_tomtom_query_close(xc_tomtom_query *query);
 
 /* tomtom_columns.c: scores of all pairs of columns, shifted by the medians and put into bins. */
-void tomtom_scores(tomtom_query *query, xc_tomtom_distance distance);
+void xc_tomtom_scores(xc_tomtom_query *query, xc_tomtom_distance distance);
 
 /* tomtom_align.c: best, offset, overlap. */
-void tomtom_align(tomtom_query *query);
+void xc_tomtom_align(xc_tomtom_query *query);
 
 /* tomtom_null.c: `upper` for all scores from the smallest in `best` on. A score's place is score + width * null. */
-void tomtom_null(tomtom_query *query);
+void xc_tomtom_null(xc_tomtom_query *query);
 enum { TOMTOM_PADDING = 160 };
 
 /* ---- tomtom_qvalue.c --------------------------------------------------------------------------------------------- */
 
-typedef struct tomtom_random {
+typedef struct xc_tomtom_random {
     uint32_t word[624];
     uint32_t next;
-} tomtom_random;
+} xc_tomtom_random;
 
-void tomtom_random_start(tomtom_random *random);
+void xc_tomtom_random_start(xc_tomtom_random *random);
 
 /* Passes over what the q-values of one query use when there are `count` p-values. */
-void tomtom_random_skip(tomtom_random *random, size_t count);
+void xc_tomtom_random_skip(xc_tomtom_random *random, size_t count);
 
 /* q (count) from p (count), ascending. `classes` (count) is scratch. */
-void tomtom_qvalues(const float *p, size_t count, tomtom_random *random, uint8_t *classes, double *q);
+void xc_tomtom_qvalues(const float *p, size_t count, xc_tomtom_random *random, uint8_t *classes, double *q);
 
 #endif

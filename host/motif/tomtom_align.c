@@ -28,7 +28,7 @@ static uint32_t overlap_at(int32_t offset, int32_t query, int32_t target) {
 }
 
 /* The best of the sums of one strand; of equal ones the larger overlap, then the first. */
-static void find_best(const int16_t *sum, tomtom_query *query, size_t strand) {
+static void find_best(const int16_t *sum, xc_tomtom_query *query, size_t strand) {
     const int32_t width = (int32_t)query->width, target = (int32_t)query->targets->width[strand];
     int32_t best = sum[0], at = 1 - width;
     uint32_t overlap = overlap_at(at, width, target);
@@ -46,8 +46,8 @@ static void find_best(const int16_t *sum, tomtom_query *query, size_t strand) {
     query->overlap[strand] = overlap;
 }
 
-void tomtom_align(tomtom_query *query) {
-    const tomtom_targets *targets = query->targets;
+void xc_tomtom_align(xc_tomtom_query *query) {
+    const xc_tomtom_targets *targets = query->targets;
     const size_t gap = query->width - 1;
     const size_t stride = targets->columns + (targets->count + 1) * gap;
     for (uint32_t row = 0; row < query->width; row++) {

@@ -15,12 +15,12 @@
 
 /* ---- frequencies ------------------------------------------------------------------------------------------------- */
 
-void tomtom_background(const xc_motif_list *motifs, double background[4]) {
+void xc_tomtom_background(const xc_motif_list *motifs, double background[4]) {
     const double *given = motifs->background;
     for (int base = 0; base < 4; base++) background[base] = given[0] > 0 ? (given[base] + given[3 - base]) / 2 : 0.25;
 }
 
-void tomtom_frequencies(const xc_motif *motif, const double background[4], bool reverse, double *column) {
+void xc_tomtom_frequencies(const xc_motif *motif, const double background[4], bool reverse, double *column) {
     const double sites = motif->sites >= 1 ? floor(motif->sites) : SITES_WHEN_UNKNOWN;
     for (uint32_t i = 0; i < motif->width; i++) {
         double *to = column + 4 * (size_t)(reverse ? motif->width - 1 - i : i);
@@ -41,7 +41,7 @@ static int compare_ids(const void *a, const void *b) {
 }
 
 /* rank, by_rank and same: "+" comes before "-", so all forward strands are before all reverse ones. */
-static xc_status rank_targets(const xc_motif_list *motifs, tomtom_targets *targets, xc_error *error) {
+static xc_status rank_targets(const xc_motif_list *motifs, xc_tomtom_targets *targets, xc_error *error) {
     xc_status status = XC_OK;
     const xc_motif **sorted = NULL;
     XC_TRY(xc_allocate(&sorted, motifs->count, sizeof *sorted, "the targets", error));
@@ -67,7 +67,7 @@ static int compare_widths(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void list_widths(tomtom_targets *targets) {
+static void list_widths(xc_tomtom_targets *targets) {
     memcpy(targets->widths, targets->width, targets->count * sizeof *targets->widths);
     qsort(targets->widths, targets->count, sizeof *targets->widths, compare_widths);
     for (size_t i = 0; i < targets->count; i++)
@@ -80,12 +80,12 @@ static void list_widths(tomtom_targets *targets) {
     }
 }
 
-xc_status tomtom_targets_make(const xc_motif_list *motifs, const double background[4], tomtom_targets *targets,
-                              xc_error *error) {
+xc_status xc_tomtom_targets_make(const xc_motif_list *motifs, const double background[4], xc_tomtom_targets *targets,
+                                 xc_error *error) {
     xc_status status = XC_OK;
     double *column = NULL; /* (widest,4) */
     uint32_t widest = 1;
-    *targets = (tomtom_targets){.count = 2 * motifs->count};
+    *targets = (xc_tomtom_targets){.count = 2 * motifs->count};
     for (size_t i = 0; i < motifs->count; i++) {
         targets->columns += 2 * (size_t)motifs->motif[i].width;
         if (motifs->motif[i].width > widest) widest = motifs->motif[i].width;
@@ -101,7 +101,7 @@ xc_status tomtom_targets_make(const xc_motif_list *motifs, const double backgrou
         const xc_motif *motif = &motifs->motif[strand / 2];
         targets->width[strand] = motif->width;
         targets->first[strand] = place;
-        tomtom_frequencies(motif, background, strand % 2, column);
+        xc_tomtom_frequencies(motif, background, strand % 2, column);
         for (uint32_t i = 0; i < motif->width; i++, place++)
             for (size_t base = 0; base < 4; base++)
                 targets->value[base * targets->columns + place] = column[4 * (size_t)i + base];
@@ -113,7 +113,7 @@ fail:
     return status;
 }
 
-void tomtom_targets_free(tomtom_targets *targets) {
+void xc_tomtom_targets_free(xc_tomtom_targets *targets) {
     free(targets->value);
     free(targets->width);
     free(targets->first);
@@ -122,7 +122,7 @@ void tomtom_targets_free(tomtom_targets *targets) {
     free(targets->rank);
     free(targets->by_rank);
     free(targets->same);
-    *targets = (tomtom_targets){0};
+    *targets = (xc_tomtom_targets){0};
 }
 
 /* ---- scores of one query column ---------------------------------------------------------------------------------- */
@@ -280,8 +280,8 @@ static void count_bins(const int8_t *shifted, size_t count, int null, double *de
     }
 }
 
-void tomtom_scores(tomtom_query *query, xc_tomtom_distance distance) {
-    const tomtom_targets *targets = query->targets;
+void xc_tomtom_scores(xc_tomtom_query *query, xc_tomtom_distance distance) {
+    const xc_tomtom_targets *targets = query->targets;
     const size_t count = targets->columns;
     double median[XC_TOMTOM_WIDEST], least = INFINITY, most = -INFINITY;
     for (uint32_t i = 0; i < query->width; i++) {

@@ -37,7 +37,7 @@ typedef struct run {
 } run;
 
 /* P(complete score >= k) for k = from..to-1, of a run of `length` query columns. */
-static void sum_tail(const tomtom_query *query, const run *scores, uint32_t length, size_t from, size_t to) {
+static void sum_tail(const xc_tomtom_query *query, const run *scores, uint32_t length, size_t from, size_t to) {
     const size_t shift = (query->width - length) * (size_t)query->null;
     double sum = 0;
     size_t k = to;
@@ -51,7 +51,7 @@ static void sum_tail(const tomtom_query *query, const run *scores, uint32_t leng
     for (; k > from; k--) query->tail[k - 1] = 1;
 }
 
-static bool is_width(const tomtom_targets *targets, uint32_t width) {
+static bool is_width(const xc_tomtom_targets *targets, uint32_t width) {
     for (size_t i = 0; i < targets->width_count; i++)
         if (targets->widths[i] == width) return true;
     return false;
@@ -66,7 +66,7 @@ static void find_support(const double *density, int *low, int *high) {
 }
 
 /* Fills edge[n] (the run of n columns at each end, n < width) and window[n] (all runs of n columns). */
-static void sum_runs(tomtom_query *query, size_t stride, size_t from, size_t to) {
+static void sum_runs(xc_tomtom_query *query, size_t stride, size_t from, size_t to) {
     const uint32_t width = query->width;
     bool wanted[XC_TOMTOM_WIDEST + 1];
     for (uint32_t n = 0; n <= width; n++) wanted[n] = n == width || is_width(query->targets, n);
@@ -96,8 +96,8 @@ static void sum_runs(tomtom_query *query, size_t stride, size_t from, size_t to)
     }
 }
 
-void tomtom_null(tomtom_query *query) {
-    const tomtom_targets *targets = query->targets;
+void xc_tomtom_null(xc_tomtom_query *query) {
+    const xc_tomtom_targets *targets = query->targets;
     const uint32_t width = query->width;
     const size_t stride = (size_t)width * 2 * TOMTOM_BINS + 1;
     int32_t least = query->best[0], most = least;

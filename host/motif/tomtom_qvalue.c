@@ -33,7 +33,7 @@ static void refill(uint32_t *word) {
     memcpy(word + 2 * (WORDS - MIDDLE), fresh, (WORDS - 2 * (WORDS - MIDDLE)) * sizeof *word);
 }
 
-void tomtom_random_start(tomtom_random *random) {
+void xc_tomtom_random_start(xc_tomtom_random *random) {
     uint32_t value = 4357;
     for (int i = 0; i < WORDS; i++, value *= 69069) random->word[i] = value;
     refill(random->word);
@@ -47,7 +47,7 @@ static inline uint32_t temper(uint32_t value) {
     return value ^ (value >> 18);
 }
 
-void tomtom_random_skip(tomtom_random *random, size_t count) {
+void xc_tomtom_random_skip(xc_tomtom_random *random, size_t count) {
     if (count <= FEWEST) return;
     size_t next = random->next + (size_t)2 * BOOTSTRAPS * DRAWS;
     for (; next > WORDS; next -= WORDS) refill(random->word);
@@ -76,7 +76,7 @@ static void draw_exact(const uint32_t *word, size_t draws, uint32_t count, uint3
     }
 }
 
-static void draw(tomtom_random *random, size_t draws, uint32_t count, uint32_t *index) {
+static void draw(xc_tomtom_random *random, size_t draws, uint32_t count, uint32_t *index) {
     while (draws > 0) {
         if (random->next == WORDS) {
             refill(random->word);
@@ -104,7 +104,7 @@ static void estimate(const uint32_t found[LAMBDAS + 1], double total, double pi_
     }
 }
 
-static double estimate_pi_zero(const float *p, size_t count, tomtom_random *random, uint8_t *classes) {
+static double estimate_pi_zero(const float *p, size_t count, xc_tomtom_random *random, uint8_t *classes) {
     uint32_t found[LAMBDAS + 1] = {0};
     double plain[LAMBDAS], sampled[LAMBDAS], error[LAMBDAS] = {0};
     for (size_t i = 0, lambdas = 0; i < count; i++) {
@@ -130,7 +130,7 @@ static double estimate_pi_zero(const float *p, size_t count, tomtom_random *rand
     return plain[best] < 1 ? plain[best] : 1;
 }
 
-void tomtom_qvalues(const float *p, size_t count, tomtom_random *random, uint8_t *classes, double *q) {
+void xc_tomtom_qvalues(const float *p, size_t count, xc_tomtom_random *random, uint8_t *classes, double *q) {
     const double pi_zero = count > FEWEST ? estimate_pi_zero(p, count, random, classes) : 1;
     for (size_t i = 0; i < count; i++) {
         const double rate = pi_zero * (double)p[i] * (double)count / (double)(i + 1);

@@ -9,7 +9,7 @@
  * single precision, which decides ties as MEME's tomtom does. */
 static void write_consensus(const xc_motif *motif, const double background[4], bool reverse, double *column,
                             char *text) {
-    tomtom_frequencies(motif, background, reverse, column);
+    xc_tomtom_frequencies(motif, background, reverse, column);
     for (uint32_t i = 0; i < motif->width; i++) {
         const double *at = column + 4 * (size_t)i;
         float most = (float)at[0];
@@ -41,7 +41,7 @@ xc_status xc_tomtom_write(FILE *stream, const xc_motif_list *queries, const xc_m
     XC_TRY(xc_allocate(&column, 4 * width, sizeof *column, "a motif", error));
     XC_TRY(xc_allocate(&query_text, query_width + 1, 1, "a motif", error));
     XC_TRY(xc_allocate(&target_text, target_width + 1, 1, "a motif", error));
-    tomtom_background(queries, background);
+    xc_tomtom_background(queries, background);
     fputs(
         "Query_ID\tTarget_ID\tOptimal_offset\tp-value\tE-value\tq-value\tOverlap\tQuery_consensus\tTarget_consensus\t"
         "Orientation\n",
