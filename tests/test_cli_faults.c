@@ -35,6 +35,9 @@ static void test_ctrl_c(void **state) {
                  in_folder("cut%d", i));
         const pid_t child = start(0, arguments);
         wait_for_checkpoint(i ? "cut1" : "cut0");
+        char *during = read_text(in_folder("cut%d/manifest.tsv", i));
+        assert_contains(during, "\trunning\t"); /* while they run, not only when they have been cut */
+        free(during);
         kill(child, signals[i]);
         outcome result = finish(child);
         if (result.status == 0) fail_msg("the sweep ended before it could be interrupted");

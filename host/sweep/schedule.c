@@ -121,9 +121,10 @@ static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
-/* The next pack, its trials marked as running; false when there is none or none should start. */
-static bool take_pack(struct sweep *sweep, struct pack *pack) {
+/* The next pack, its trials marked as running in the manifest; false when there is none or none should start. */
+static bool take_pack(struct sweep *sweep, struct pack *pack, xc_status *status, xc_error *error) {
     bool taken = false;
+    *status = XC_OK;
     pthread_mutex_lock(&sweep->lock);
     if (!sweep->failed && !xc_interrupted() && sweep->next_pack < sweep->pack_count) {
         *pack = sweep->pack[sweep->next_pack++];
@@ -132,6 +133,7 @@ static bool take_pack(struct sweep *sweep, struct pack *pack) {
             const size_t index = (size_t)(sweep->queue[pack->first + i] - sweep->grid.trial);
             sweep->shown.trial[index].status = XC_TRIAL_RUNNING;
         }
+        *status = xc_sweep_write_manifest(&sweep->shown, sweep->options->folder, error);
     }
     pthread_mutex_unlock(&sweep->lock);
     return taken;
@@ -149,13 +151,15 @@ static void work(void *context, int thread) {
     struct sweep *sweep = context;
     const xc_train_events events = {sweep, on_sequences, on_epoch, on_finished};
     struct pack pack;
+    xc_status status;
+    xc_error error = {0};
     (void)thread;
-    while (take_pack(sweep, &pack)) {
-        xc_error error = {0};
+    while (take_pack(sweep, &pack, &status, &error)) {
         xc_trial **trials = sweep->queue + pack.first;
         xc_progress_pack_started(&sweep->progress, pack.count);
-        const xc_status status =
-            xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events, &error);
+        if (status == XC_OK)
+            status = xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events,
+                                   &error);
         size_t unfinished = 0;
         for (size_t i = 0; i < pack.count; i++) unfinished += !ended(trials[i]);
         xc_progress_pack_ended(&sweep->progress, unfinished);
