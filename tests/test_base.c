@@ -17,21 +17,7 @@
 
 #include "expconv/base.h"
 #include "expconv/philox.h"
-
-static char folder[64];
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/expconv-base-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
+#include "folder_fixture.h"
 
 static int count_files(void) {
     int count = 0;

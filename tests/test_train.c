@@ -16,6 +16,7 @@
 
 #include "../host/train/room.h"
 #include "expconv/train.h"
+#include "folder_fixture.h"
 
 #define MUST(call)                                                       \
     do {                                                                 \
@@ -56,13 +57,10 @@ static xc_split make_split(uint32_t sequences, uint64_t seed) {
 static xc_dataset dataset;
 static xc_train_data reference_data, cpu_data;
 static const xc_backend *reference, *cpu;
-static char root[64];
 
 static int open_all(void **state) {
-    (void)state;
     xc_log_set_quiet(true);
-    strcpy(root, "/tmp/expconv-train-XXXXXX");
-    if (!mkdtemp(root)) return -1;
+    if (make_folder(state) != 0) return -1;
     strcpy(dataset.path, "motifs.h5");
     dataset.split[XC_TRAIN] = make_split(TRAIN_ITEMS / 2, 1);
     dataset.split[XC_VALID] = make_split(45, 2);
@@ -75,13 +73,10 @@ static int open_all(void **state) {
 }
 
 static int close_all(void **state) {
-    (void)state;
-    char command[128];
     xc_train_data_close(&reference_data);
     xc_train_data_close(&cpu_data);
     for (int s = 0; s < XC_SPLIT_COUNT; s++) xc_split_free(&dataset.split[s]);
-    snprintf(command, sizeof command, "rm -rf %s", root);
-    return system(command);
+    return remove_folder(state);
 }
 
 /* ---- trials ----------------------------------------------------------------------------------------------------- */
@@ -98,51 +93,51 @@ static const char config_text[] =
 
 enum { MOST_OVERRIDES = 8 };
 
-/* A trial in root/`folder` by the config above with overrides, NULL-terminated. xc_trial_clear. */
-static xc_trial make_trial(const char *folder, const char *const *overrides) {
+/* A trial in folder/place by the config above with overrides, NULL-terminated. xc_trial_clear. */
+static xc_trial make_trial(const char *place, const char *const *overrides) {
     char path[128];
     xc_trial trial = {0};
     int count = 0;
     while (overrides && overrides[count]) count++;
-    snprintf(path, sizeof path, "%s/tiny.yaml", root);
+    snprintf(path, sizeof path, "%s/tiny.yaml", folder);
     FILE *stream = fopen(path, "w");
     assert_non_null(stream);
     fputs(config_text, stream);
     fclose(stream);
     MUST(xc_config_read(path, overrides, count, &trial.config, error));
-    trial.name = strdup(folder);
-    trial.folder = xc_path_join(root, folder);
+    trial.name = strdup(place);
+    trial.folder = xc_path_join(folder, place);
     MUST(xc_make_folder(trial.folder, error));
     return trial;
 }
 #define OVERRIDES(...) ((const char *const[MOST_OVERRIDES + 1]){__VA_ARGS__})
 
-static char *read_text(const char *folder, const char *name, size_t *size) {
+static char *read_text(const char *place, const char *name, size_t *size) {
     char path[256], *text;
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, place, name);
     MUST(xc_file_read(path, (size_t)1 << 26, &text, size, error));
     return text;
 }
 
-static bool exists(const char *folder, const char *name) {
+static bool exists(const char *place, const char *name) {
     char path[256];
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, place, name);
     return xc_path_exists(path);
 }
 
-static void assert_same_file(const char *folder, const char *other, const char *name) {
+static void assert_same_file(const char *place, const char *other, const char *name) {
     size_t size, other_size;
-    char *text = read_text(folder, name, &size), *other_text = read_text(other, name, &other_size);
+    char *text = read_text(place, name, &size), *other_text = read_text(other, name, &other_size);
     if (size != other_size || memcmp(text, other_text, size) != 0)
-        fail_msg("%s of %s and %s are not the same", name, folder, other);
+        fail_msg("%s of %s and %s are not the same", name, place, other);
     free(text);
     free(other_text);
 }
 
-static void assert_same_results(const char *folder, const char *other) {
-    assert_same_file(folder, other, XC_WEIGHTS_FILE);
-    assert_same_file(folder, other, XC_HISTORY_FILE);
-    assert_same_file(folder, other, XC_METRICS_FILE);
+static void assert_same_results(const char *place, const char *other) {
+    assert_same_file(place, other, XC_WEIGHTS_FILE);
+    assert_same_file(place, other, XC_HISTORY_FILE);
+    assert_same_file(place, other, XC_METRICS_FILE);
 }
 
 /* ---- learning --------------------------------------------------------------------------------------------------- */
@@ -242,9 +237,9 @@ static void make_many(const char *prefix, xc_trial trials[MANY]) {
         {"train.seed=1", "train.early_stop.patience=1", "train.reduce_lr.patience=1", "train.epochs=9"},
     };
     for (int i = 0; i < MANY; i++) {
-        char folder[48];
-        snprintf(folder, sizeof folder, "%s%d", prefix, i);
-        trials[i] = make_trial(folder, overrides[i]);
+        char place[48];
+        snprintf(place, sizeof place, "%s%d", prefix, i);
+        trials[i] = make_trial(place, overrides[i]);
         assert_true(xc_trials_fit(trials[0].config, trials[i].config));
     }
 }
@@ -262,16 +257,16 @@ static void check_pack_sizes(const xc_backend *backend, const xc_train_data *dat
     static const int sizes[] = {1, 2, 5};
     for (int s = 0; s < 3; s++) {
         xc_trial trials[MANY];
-        char prefix[32], first[48], folder[48];
+        char prefix[32], first[48], place[48];
         snprintf(prefix, sizeof prefix, "%s-pack%d-", name, sizes[s]);
         make_many(prefix, trials);
         train_in_packs(backend, data, trials, sizes[s]);
         assert_true(trials[0].clip_fraction == 0);
         assert_true(trials[2].clip_fraction > 0 && trials[2].clip_fraction < 1);
         for (int i = 0; i < MANY; i++) {
-            snprintf(folder, sizeof folder, "%s%d", prefix, i);
+            snprintf(place, sizeof place, "%s%d", prefix, i);
             snprintf(first, sizeof first, "%s-pack1-%d", name, i);
-            assert_same_results(first, folder);
+            assert_same_results(first, place);
             xc_trial_clear(&trials[i]);
         }
     }
@@ -329,12 +324,12 @@ static void check_resume(int signal, const char *name) {
                   "train.reduce_lr.min_delta=10", "train.reduce_lr.patience=2", "train.epochs=9", "train.seed=8"),
         OVERRIDES("model.activation=exponential", "train.epochs=4", "train.seed=9"),
     };
-    char folder[2][2][40];
+    char place[2][2][40];
     for (int i = 0; i < 2; i++) {
-        snprintf(folder[i][0], sizeof folder[i][0], "%s-once%d", name, i);
-        snprintf(folder[i][1], sizeof folder[i][1], "%s-again%d", name, i);
-        once[i] = make_trial(folder[i][0], overrides[i]);
-        again[i] = make_trial(folder[i][1], overrides[i]);
+        snprintf(place[i][0], sizeof place[i][0], "%s-once%d", name, i);
+        snprintf(place[i][1], sizeof place[i][1], "%s-again%d", name, i);
+        once[i] = make_trial(place[i][0], overrides[i]);
+        again[i] = make_trial(place[i][1], overrides[i]);
     }
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&once[0], &once[1]}, 2, NULL, error));
 
@@ -344,7 +339,7 @@ static void check_resume(int signal, const char *name) {
     const int expected = signal == SIGKILL ? -1 : XC_INTERRUPTED;
     /* The first alone for an epoch and a half, so that the two stand at different epochs when they meet. */
     assert_int_equal(train_apart((xc_trial *[]){&again[0]}, 1, TRAIN_ITEMS * 3 / 2, signal), expected);
-    assert_true(exists(folder[0][1], XC_CHECKPOINT_FILE));
+    assert_true(exists(place[0][1], XC_CHECKPOINT_FILE));
     MUST(xc_trial_read_results(&again[0], error));
     assert_int_equal(again[0].status, XC_TRIAL_RUNNING);
     xc_trial *const both[] = {&again[0], &again[1]};
@@ -353,8 +348,8 @@ static void check_resume(int signal, const char *name) {
     assert_int_equal(status, XC_OK);
     assert_true(rounds >= 2);
     for (int i = 0; i < 2; i++) {
-        assert_same_results(folder[i][0], folder[i][1]);
-        assert_false(exists(folder[i][1], XC_CHECKPOINT_FILE));
+        assert_same_results(place[i][0], place[i][1]);
+        assert_false(exists(place[i][1], XC_CHECKPOINT_FILE));
         xc_trial_clear(&once[i]);
         xc_trial_clear(&again[i]);
     }
@@ -444,9 +439,9 @@ static void test_diverges_alone(void **state) {
 
 /* The metrics of a finished trial are those of the epoch whose weights it keeps. The learning rate is large, so that
  * two epochs without a new best come soon. */
-static void check_kept(const char *folder, const char *weights) {
+static void check_kept(const char *place, const char *weights) {
     xc_trial trial = make_trial(
-        folder, OVERRIDES("train.learning_rate=0.3", "train.epochs=60", "train.early_stop.patience=2", weights));
+        place, OVERRIDES("train.learning_rate=0.3", "train.epochs=60", "train.early_stop.patience=2", weights));
     xc_history_row *rows;
     uint32_t count, best = 0;
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&trial}, 1, NULL, error));
@@ -663,9 +658,9 @@ static void test_network(void **state) {
     xc_trial trial = make_trial("network", OVERRIDES("model.activation=exponential"));
     xc_network network;
     xc_error refused = {0};
-    char *folder = xc_path_join(root, "nothing-here");
-    assert_int_equal(xc_network_open(folder, &network, &refused), XC_INPUT);
-    free(folder);
+    char *place = xc_path_join(folder, "nothing-here");
+    assert_int_equal(xc_network_open(place, &network, &refused), XC_INPUT);
+    free(place);
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&trial}, 1, NULL, error));
     MUST(xc_network_open(trial.folder, &network, error));
     float *one = test_malloc(items * CLASSES * sizeof *one), *some = test_malloc(items * CLASSES * sizeof *some);

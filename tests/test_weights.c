@@ -14,23 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "folder_fixture.h"
 #include "model_fixture.h"
 
-static char folder[64];
 static xc_model model;
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/expconv-weights-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
-}
 
 static const char *in_folder(const char *name) {
     static char path[4][128];

@@ -20,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../folder_fixture.h"
+
 /* ---- a folder for each test ---------------------------------------------------------------------------------------
  */
-
-static char folder[64]; /* no slash at the end */
 
 /* What in_folder gave out, freed with the folder. */
 static struct path {
@@ -31,21 +31,12 @@ static struct path {
     char text[];
 } * paths;
 
-static inline int make_test_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/expconv-cli-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
 static inline int remove_test_folder(void **state) {
-    (void)state;
-    char command[128];
     for (struct path *next; paths; paths = next) {
         next = paths->next;
         free(paths);
     }
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    return remove_folder(state);
 }
 
 /* "FOLDER/name", good until the end of the test. */
@@ -103,7 +94,7 @@ static inline void assert_no_leftovers(void) {
     if (system(command) != 0) fail_msg("temporary files were left in %s", folder);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_test_folder)
 
 /* ---- running ------------------------------------------------------------------------------------------------------
  */
