@@ -11,11 +11,12 @@ CC      ?= cc
 BUILD   := build
 CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-psabi
-LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate) -lyaml -lm -lpthread -ldl
-INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate)
+LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate cairo) -lyaml -lm -lpthread -ldl
+INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate cairo)
 BASE    := -std=c11 -D_GNU_SOURCE -fno-math-errno -ffp-contract=off $(WARN)
 
-HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c host/sweep/*.c)
+HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c host/sweep/*.c \
+           host/report/*.c)
 CLI     := $(wildcard host/cli/*.c)
 REF     := $(wildcard kernels/ref/*.c)
 # kernels/cpu/dispatch.c is compiled once; every other file once for each instruction set.
@@ -37,7 +38,7 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
-PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcmocka-dev
+PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory

@@ -98,19 +98,9 @@ xc_status xc_inference_batch(xc_inference *inference, xc_pack *pack, const xc_de
 xc_status xc_inference_split(xc_inference *inference, xc_pack *pack, const xc_device_split *device,
                              const xc_split *split, float *logits, xc_error *error);
 
-/* ---- history (history.c) ---------------------------------------------------------------------------------------- */
-
-/* One epoch; all doubles, so that rows are compared and stored as bytes. */
-typedef struct xc_history_row {
-    double epoch, loss; /* epoch from 1; mean training loss without the L2 term */
-    double valid[XC_METRIC_COUNT];
-    double learning_rate, clip_fraction; /* the rate this epoch was trained with */
-} xc_history_row;
+/* ---- history (history.c): train.h has its rows and how they are read ---------------------------------------------- */
 
 xc_status xc_history_write(const char *folder, const xc_history_row *rows, uint32_t count, xc_error *error);
-
-/* Rows to be freed. */
-xc_status xc_history_read(const char *folder, xc_history_row **rows, uint32_t *count, xc_error *error);
 
 /* The number as the history shows it. The callbacks are fed with this, so the history alone tells what they did. */
 double xc_history_rounded(double value);

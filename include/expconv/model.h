@@ -118,12 +118,34 @@ typedef struct xc_sweep_config {
     uint32_t seeds; /* train.seed, train.seed + 1, ...; default 1 */
 } xc_sweep_config;
 
+/* A motif that was planted in the data, or is known to be there, and the database's identifiers of it. */
+typedef struct xc_ground_truth {
+    char *name;    /* "MAX" */
+    char **motifs; /* MA0058.1 MA0058.2 MA0058.3 */
+    uint32_t motifs_count;
+} xc_ground_truth;
+
+/* How the filters of a trained network are made into motifs and scored: filters.h. */
+typedef struct xc_filters_config {
+    char *motifs;     /* database (MEME or JASPAR); NULL: filters are extracted, not compared */
+    double threshold; /* of a filter's largest activation */
+    double *thresholds; /* others that are measured beside it: the paper's control; NULL: none */
+    uint32_t thresholds_count;
+    uint32_t window; /* positions of a PPM before it is clipped; even */
+    double evalue;   /* a match has at most this E-value */
+    xc_ground_truth *ground_truth; /* NULL: none */
+    uint32_t ground_truth_count;
+    char **ignore_alone; /* identifiers: a filter that matches nothing else counts as matching nothing */
+    uint32_t ignore_alone_count;
+} xc_filters_config;
+
 typedef struct xc_config {
     xc_data_config data;
     xc_model_config model;
     xc_train_config train;
     xc_exponential_config exponential;
     xc_sweep_config sweep;
+    xc_filters_config *filters; /* NULL: the config has no such section, and filters are left alone */
 } xc_config;
 
 /* Reads a YAML config, applies "section.key=value" overrides in order, fills defaults (the paper's protocol), takes the
@@ -198,6 +220,11 @@ typedef struct xc_model {
  * sequence is allowed: that of cnn-50 is 268 at length 200. */
 xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t classes, xc_model *model,
                          xc_error *error);
+
+/* The first block of a model alone, up to its activation: without its pool, and in inference without its dropout. The
+ * whole network's parameters and running statistics fit it. Its logits are the activations (conv_length, filters) of
+ * model->layer[0].block: `classes` is their product. */
+void xc_model_first_block(const xc_model *model, xc_model *first);
 
 /* Initial parameters (parameter_count) and running statistics (running_count) of the trial with this seed. */
 void xc_model_initialise(const xc_model *model, uint64_t seed, float *parameters, float *running);

@@ -27,15 +27,34 @@ typedef struct xc_motif_list {
 } xc_motif_list;
 
 /* Reads MEME (version 4 and later) or JASPAR PFM (counts or plain rows), told apart by content. Accepts what is seen in
- * the wild: CRLF, blank lines, a missing final newline, no name, lower case, background lines, URL lines, `E=` or not.
- * Refuses, with file and line: a truncated matrix, rows that do not sum to 1 (MEME; within 0.02, then normalised),
- * negative or NaN entries, width 0 or above 10,000, another alphabet than DNA, files above 64 MiB. PFM counts become
- * probabilities without pseudocounts. Free with xc_motif_list_free, also on failure. */
+ * the wild: CRLF, blank lines, a missing final newline, no name, lower case, background lines, URL lines, `E=` or not. A
+ * motif that has a log-odds matrix alone becomes background times 2^(score / 100), as in the MEME suite. Refuses, with
+ * file and line: a truncated matrix, rows that do not sum to 1 (MEME; within 0.02, then normalised), negative or NaN
+ * entries, width 0 or above 10,000, another alphabet than DNA, files above 64 MiB. PFM counts become probabilities
+ * without pseudocounts. Free with xc_motif_list_free, also on failure. */
 xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error);
 void xc_motif_list_free(xc_motif_list *motifs);
 
 /* First motif whose name (or id) equals `name` without regard to case; NULL when there is none. */
 const xc_motif *xc_motif_find(const xc_motif_list *motifs, const char *name);
+
+/* Motifs for `count` filters: "filter0", "filter1", ..., each (width,4), flat (0.25), without sites; the background is
+ * flat too. Free with xc_motif_list_free, also on failure. */
+xc_status xc_motif_list_create(xc_motif_list *motifs, size_t count, uint32_t width, xc_error *error);
+
+/* Information of one position in bits, 0 to 2: 2 + sum p log2(p + 1e-7). Source: Koo & Ploenzke 2021. */
+double xc_motif_information(const float ppm[4]);
+
+/* Clips a motif to what is between its first and its last position with more than `bits` of information, and `padding`
+ * positions more on each side where there are any. A motif without such a position stays whole. */
+void xc_motif_clip(xc_motif *motif, double bits, uint32_t padding);
+
+/* Writes MEME version 4: alphabet, strands, background (flat when the list has none), and of each motif id, name (when
+ * it has one) and probabilities with six decimals, nsites as it is. */
+xc_status xc_meme_write(FILE *stream, const xc_motif_list *motifs, xc_error *error);
+
+/* The same into a file, whole or not at all. */
+xc_status xc_meme_write_file(const char *path, const xc_motif_list *motifs, xc_error *error);
 
 /* ---- comparing motifs (Tomtom) ---------------------------------------------------------------------------------- */
 

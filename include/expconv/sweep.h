@@ -1,9 +1,11 @@
 /* sweep.h: from a config with lists to a folder of trained trials and three tables: the grid, the schedule of packs
- * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting.
+ * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting. Where the
+ * config asks for it, a trial that ends has its filters measured (filters.h) before it is counted as done.
  */
 #ifndef EXPCONV_SWEEP_H
 #define EXPCONV_SWEEP_H
 
+#include "expconv/filters.h"
 #include "expconv/train.h"
 
 #ifdef __cplusplus
@@ -21,9 +23,10 @@ typedef struct xc_grid {
     size_t seeds;          /* trials of one setting: they stand together, and count is a multiple */
     const char *varied[8]; /* headings of the columns that results.tsv begins with: zoo activation init ... seed */
     int32_t varied_count;
+    xc_filter_scores *scores; /* (count) of the trials whose filters were measured; filters is 0 of the others */
 } xc_grid;
 
-/* Trials get folders FOLDER/trials/NAME. Free with xc_grid_free, also on failure. */
+/* Builds the trials; nothing is read from the disk. Trials get folders FOLDER/trials/NAME. Free with xc_grid_free, also on failure. */
 xc_status xc_grid_build(const xc_config *config, const char *folder, xc_grid *grid, xc_error *error);
 void xc_grid_free(xc_grid *grid);
 
@@ -45,6 +48,11 @@ typedef struct xc_sweep_options {
  * the state saved, when interrupted. */
 xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options, xc_error *error);
 
+/* A sweep's folder as it stands: the grid of its config.yaml with the results of every trial, its seconds and reason,
+ * and its filters' scores. Changes nothing, and needs no data file. Refuses a folder without a sweep's config.yaml and
+ * manifest.tsv. Free with xc_grid_free, also on failure. */
+xc_status xc_sweep_read(const char *folder, xc_grid *grid, xc_error *error);
+
 /* `expconv train`: trains the one trial of a config in options->folder itself, and fills *trial with its results (name,
  * folder, config too; xc_trial_clear, also on failure). Refuses a config with lists of more than one value. Goes on
  * from the checkpoint; when all was done already, only reads the results. XC_INTERRUPTED as above; a trial that
@@ -61,6 +69,12 @@ typedef struct xc_statistics {
 
 /* Sorts `values` in place; NaN are left out. */
 xc_statistics xc_statistics_of(double *values, size_t count);
+
+/* Welch's two-sided t-test of two samples; NaN when either has fewer than two finite values or neither varies. */
+typedef struct xc_welch {
+    double t, degrees, p; /* t is positive when the first mean is larger; degrees of freedom by Welch & Satterthwaite */
+} xc_welch;
+xc_welch xc_welch_test(const double *first, size_t first_count, const double *second, size_t second_count);
 
 #ifdef __cplusplus
 }

@@ -131,6 +131,18 @@ xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error);
  * weights.h5 that is none. */
 xc_status xc_trial_read_results(xc_trial *trial, xc_error *error);
 
+/* ---- history ---------------------------------------------------------------------------------------------------- */
+
+/* One epoch of history.tsv; all doubles, so that rows are compared and stored as bytes. */
+typedef struct xc_history_row {
+    double epoch, loss; /* epoch from 1; mean training loss without the L2 term */
+    double valid[XC_METRIC_COUNT];
+    double learning_rate, clip_fraction; /* the rate this epoch was trained with */
+} xc_history_row;
+
+/* The rows of a trial's folder, to be freed. */
+xc_status xc_history_read(const char *folder, xc_history_row **rows, uint32_t *count, xc_error *error);
+
 /* ---- using a trained trial -------------------------------------------------------------------------------------- */
 
 /* A trained network from its folder: config, model, parameters. */
