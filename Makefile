@@ -4,6 +4,7 @@
 #   make deps       installs missing Debian packages (apt; sudo when not root); does nothing when all is there
 #   make demo       simulates the paper's task 1 small, sweeps relu and exponential, prints the table
 #   make test       everything that a machine without a GPU can prove; ends with "N passed, N failed"
+#   make fuzz       random motif files at the reader for FUZZ_SECONDS (60), with sanitizers; installs clang
 #   make bench      the questions of bench/, beside the peers that are installed
 #   make clean
 
@@ -32,18 +33,20 @@ FLAGS_avx2     := -mavx2 -mfma -mbmi2 -mprefer-vector-width=256 -ffp-contract=fa
 FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi2 -mprefer-vector-width=512 -ffp-contract=fast
 
 ZOO     := $(sort $(wildcard configs/zoo/*.yaml))
-OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(BUILD)/zoo.o \
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(BUILD)/zoo.o $(BUILD)/page.o \
            $(foreach set,$(SETS),$(patsubst kernels/cpu/%.c,$(BUILD)/kernels/cpu/%.$(set).o,$(ISA)))
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev
+# What some tests want and can do without: the report is looked at in a browser.
+TEST_PACKAGES := chromium
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
-.PHONY: all deps demo test bench clean build-tests build-benches
+.PHONY: all deps demo test fuzz bench clean build-tests build-benches
 all: expconv
 	@echo "  notice   CUDA and MPI: off (this version has neither)"
 
@@ -79,6 +82,15 @@ $(BUILD)/zoo.c: $(ZOO) Makefile
 $(BUILD)/zoo.o: $(BUILD)/zoo.c
 	$(Q)$(CC) $(BASE) $(CFLAGS) -Ihost/model -c -o $@ $<
 
+# The style and the script of the report's page, likewise.
+$(BUILD)/page.c: host/report/page.css host/report/page.js Makefile
+	@mkdir -p $(@D)
+	@{ echo '/* made from host/report/page.css and page.js by the Makefile */'; \
+	   for f in css js; do echo "extern const char xc_page_$$f[]; const char xc_page_$$f[] ="; \
+	     sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' host/report/page.$$f; echo ';'; done; } > $@
+$(BUILD)/page.o: $(BUILD)/page.c
+	$(Q)$(CC) $(BASE) $(CFLAGS) -c -o $@ $<
+
 $(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) libexpconv.a
 	@mkdir -p $(@D)
 	@echo "  link     $@"
@@ -113,8 +125,29 @@ demo: deps
 	@echo "the table: $(BUILD)/demo/sweep/summary.tsv (one row a trial: $(BUILD)/demo/sweep/results.tsv)"
 
 test: deps
+	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)" \
+	  || echo "  notice   without $(TEST_PACKAGES): the tests that need it are skipped"
 	@$(MAKE) $(PARALLEL) build-tests
 	@tests/run.sh $(TESTS)
+
+# libFuzzer on the readers of files that come from elsewhere. The corpus grows under build/; a finding fails, stays
+# beside it, and ends the log.
+FUZZ_SECONDS ?= 60
+FUZZ_CC      ?= clang
+FUZZ         := $(BUILD)/fuzz
+FUZZ_MOTIF   := tests/fuzz/fuzz_motif.c $(addprefix host/motif/,read.c meme.c meme_header.c meme_matrix.c meme_write.c jaspar.c) \
+                $(wildcard host/base/*.c)
+fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) clang libclang-rt-dev"
+	@mkdir -p $(FUZZ)/corpus/motif && cp tests/fuzz/corpus/motif/* configs/motifs/task1.meme $(FUZZ)/corpus/motif/
+	@echo "  compile  $(FUZZ)/motif"
+	$(Q)$(FUZZ_CC) $(BASE) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(INCLUDE) \
+	  -o $(FUZZ)/motif $(FUZZ_MOTIF) -lm -lpthread
+	@echo "  fuzz     motif for $(FUZZ_SECONDS) s (log: $(FUZZ)/motif.log)"
+	@$(FUZZ)/motif -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=16384 -rss_limit_mb=1024 -print_final_stats=1 \
+	  -dict=tests/fuzz/motif.dict -artifact_prefix=$(FUZZ)/motif- $(FUZZ)/corpus/motif >$(FUZZ)/motif.log 2>&1 \
+	  || { tail -n 40 $(FUZZ)/motif.log; exit 1; }
+	@sed -n 's/^stat::number_of_executed_units: *\([0-9]*\)/  fuzz     motif: \1 inputs, no finding/p' $(FUZZ)/motif.log
 
 bench: deps
 	@$(MAKE) $(PARALLEL) build-benches

@@ -172,9 +172,12 @@ static void test_train_is_one_trial_of_the_sweep(void **state) {
 /* The folder may be one that the user works in: only what a killed expconv left is cleared away. */
 static void test_users_temporary_files_stay(void **state) {
     (void)state;
-    static const char *const kept[] = {"notes.tmp", "weights.h5.tmp", "weights.h5.old.tmp", "my.weights.h5.12.tmp",
-                                       "data.h5.12.tmp"};
-    static const char *const removed[] = {"weights.h5.12.tmp", "config.yaml.4711.tmp", "results.tsv.1.tmp"};
+    static const char *const kept[] = {
+        "notes.tmp",      "weights.h5.tmp",          "weights.h5.old.tmp", "my.weights.h5.12.tmp",
+        "data.h5.12.tmp", "filters-old.meme.12.tmp", "weights.h512.tmp",   "12.tmp"};
+    static const char *const removed[] = {"weights.h5.12.tmp",    "config.yaml.4711.tmp", "results.tsv.1.tmp",
+                                          "filters.meme.12.tmp",  "tomtom.tsv.12.tmp",    "filters.tsv.12.tmp",
+                                          "tomtom-0.1.tsv.9.tmp", "filters-0.meme.9.tmp"};
     const char *config = make_config("one.yaml", make_data("data.h5"), "train: {epochs: 1}\n");
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) write_text(kept[i], "mine\n");
     for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) write_text(removed[i], "half\n");

@@ -627,6 +627,7 @@ static const struct {
     {"configs/paper/initialisations-nobn.yaml", 0, 2, 6, 0, 0, 10, XC_METRIC_AUROC, false},
     {"configs/paper/stddev.yaml", 0, 2, 0, 15, 0, 10, XC_METRIC_AUROC, false},
     {"configs/paper/scale.yaml", 0, 0, 0, 0, 11, 10, XC_METRIC_AUROC, false},
+    {"configs/paper/thresholds.yaml", 0, 2, 0, 0, 0, 10, XC_METRIC_AUPR, false},
 };
 
 static void shipped_configs_are_good(void **state) {

@@ -105,8 +105,31 @@ static const struct {
     {"MEME's older output", "MEME version 4\nMOTIF  1\twidth =   1   sites =  8\n" MATRIX(1) ROW, "1", "", 1, 20},
     {"DNA alphabet by name",
      "MEME version 4.10\nALPHABET \"DNA\" DNA-LIKE\nA \"Adenine\" CC0000 ~ T \"Thymine\" 008000\n"
+     "C \"Cyto = \\\"sine~\" 0000CC ~ G \"Guanine\" FFB300\nN \"Any base\" = ACGT\nX = ACGT\nU = T\n"
      "END ALPHABET\nMOTIF m1\n" MATRIX(1) ROW,
      "m1", "", 1, 20},
+    {"DNA alphabet between asterisks, other order, no pairs",
+     "MEME version 5\nALPHABET \"x y\"\n********\nt\ng\n# note\nc\n\na\n********\nMOTIF m1\n" MATRIX(1) ROW, "m1", "",
+     1, 20},
+    {"lower case, tabs, no blanks",
+     "\tmeme  VERSION\t4\nalphabet=acgt\n\tMOTIF\tm1\tMAX\t\n\tLetter-Probability Matrix:W=1 ALENGTH=4\tNSites=20\n\t"
+     "1e-1\t.2\t+0.3\t0.4\t\n",
+     "m1", "MAX", 1, 20},
+    {"byte order mark, a line end too many", "\xEF\xBB\xBFMEME version 4\r\r\nMOTIF m1\r\r\n" MATRIX(1) ROW "\r\r\n",
+     "m1", "", 1, 20},
+    {"no value after nsites=", MEME "MOTIF m1\nletter-probability matrix: nsites= alength= 4 E= w= 1\n" ROW, "m1", "",
+     1, 0},
+    {"no alphabet, no strands, blank lines anywhere",
+     "\n\n  MEME version 4\n\nMOTIF m1 MAX\n\n\n" MATRIX(2) "\n\n" ROW "\n  \n" ROW "\n\n", "m1", "MAX", 2, 20},
+    {"both matrices, log-odds after", MEME "MOTIF m1\n" MATRIX(1) ROW "log-odds matrix: alength= 4 w= 1\n1 2 3 4\n",
+     "m1", "", 1, 20},
+    {"STREME's P=", MEME "MOTIF 1-GATA STREME-1\nletter-probability matrix: alength= 4 w= 1 nsites= 7 P= 1e-400\n" ROW,
+     "1-GATA", "STREME-1", 1, 7},
+    {"an equals sign is no name", MEME "MOTIF m1 width=1 seqs=2\nBL   MOTIF m1 width=1 seqs=2\n" MATRIX(1) ROW, "m1",
+     "", 1, 20},
+    {"a name that is one", MEME "MOTIF m1 widthless 7\n" MATRIX(1) ROW, "m1", "widthless", 1, 20},
+    {"no URL's value, rule after the matrix", MEME "MOTIF m1\nletter-probability matrix: alength= 4\n" ROW "-----\nURL",
+     "m1", "", 1, 0},
     {"row a little off 1", MEME "MOTIF m1\n" MATRIX(1) "0.101 0.202 0.303 0.404\n", "m1", "", 1, 20},
     {"JASPAR", ">MA1.1\tMAX\nA  [1 2 ]\nC  [ 2  4 ]\nG  [ 3 6 ]\nT  [ 4 8]\n", "MA1.1", "MAX", 2, 20},
     {"JASPAR without a name, CRLF, blank lines", "\r\n> MA1.1\r\nA [ 1 ]\r\n\r\nC [ 2 ]\r\nG [ 3 ]\r\nT [ 4 ]", "MA1.1",
@@ -138,7 +161,9 @@ static void reads_the_wild(void **state) {
 static const struct {
     const char *text, *part; /* part of the error line */
 } refused[] = {
-    {"", "neither a MEME file"},
+    {"", "is empty; give a MEME or JASPAR motif file"},
+    {"\n \n# nothing\n", "is empty"},
+    {"<html>\nMEME version 4\n", "HTML or XML; give the same motifs as text"},
     {"hello\n", "neither a MEME file"},
     {MEME, "holds no motif"},
     {"MEME version 3\nMOTIF m1\n" MATRIX(1) ROW, "refused:1: MEME version 4 or later"},
@@ -146,7 +171,22 @@ static const struct {
     {"MEME version 4\nALPHABET= ACGU\n", "refused:2: the alphabet"},
     {"MEME version 4\nALPHABET \"RNA\" RNA-LIKE\n", "refused:2: the alphabet"},
     {MEME "MOTIF m1\nletter-probability matrix: alength= 20 w= 1\n", "refused:6: motif m1 has 20 letters"},
+    {"MEME version 4\nMOTIF m1\nletter-probability matrix: alength= 20 w= 1\n",
+     "refused:3: motif m1 has 20 letters (protein)"},
+    {MEME "MOTIF m1\nletter-probability matrix: w= 1 nsites= 20\n" ROW,
+     "refused:6: the matrix of motif m1 has no alength=; write \"alength= 4\""},
+    {MEME "MOTIF m1\nletter-probability matrix: alength= x w= 1\n" ROW,
+     "alength= of motif m1 is \"x\"; a number is needed"},
+    {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= 1x\n" ROW,
+     "w= of motif m1 is \"1x\"; a number is needed"},
+    {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= nan\n" ROW, "w= of motif m1 is \"nan\""},
+    {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= 1 nsites= -3\n" ROW, "nsites= of motif m1 is -3"},
+    {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= 1 nsites= inf\n" ROW, "nsites= of motif m1 is \"inf\""},
     {MEME "MOTIF m1\n" MATRIX(0), "width 0"},
+    {MEME "MOTIF m1\n" MATRIX(10000) ROW ROW ROW ROW ROW,
+     "refused:11: the matrix of motif m1 ends after 5 of 10000 positions"},
+    {MEME "MOTIF m1\n" MATRIX(1) ROW ROW, "refused:8: motif m1 has more rows than its w= 1"},
+    {MEME "MOTIF m1\n" MATRIX(1) ROW MATRIX(1) ROW, "refused:8: a second matrix of motif m1; a MOTIF line is missing"},
     {MEME "MOTIF m1\n" MATRIX(10001), "width 10001"},
     {MEME "MOTIF m1\n" MATRIX(-3) ROW, "width -3"},
     {MEME "MOTIF m1\n" MATRIX(1.5) ROW, "width 1.5"},
@@ -156,6 +196,9 @@ static const struct {
     {MEME "MOTIF m1\n" MATRIX(1) "0.1 0.2 0.3\n", "refused:7: four probabilities are needed"},
     {MEME "MOTIF m1\n" MATRIX(1) "0.1 0.2 0.3 0.2 0.2\n", "after four probabilities"},
     {MEME "MOTIF m1\n" MATRIX(1) "0.1 0.2 0.3 x\n", "four probabilities are needed"},
+    {MEME "MOTIF m1\n" MATRIX(1) "0.1,0.2,0.3,0.4\n", "four probabilities are needed, found \"0.1,0.2,0.3,0.4\""},
+    {MEME "MOTIF m1\n" MATRIX(1) "0.10.20.30.4\n", "four probabilities are needed"},
+    {MEME "MOTIF m1\n" MATRIX(1) "0.1 0.2 0.3\v0.4 0.1\n", "\"0.1\" after four"},
     {MEME "MOTIF m1\n" MATRIX(1) "0.1 0.2 0.3 0.37\n", "sum to 0.97"},
     {MEME "MOTIF m1\n" MATRIX(1) "0.7 0.7 -0.4 0\n", "probability -0.4"},
     {MEME "MOTIF m1\n" MATRIX(1) "nan 0 0 1\n", "probability nan"},
@@ -171,6 +214,7 @@ static const struct {
     {">m1\n1\n2\n3\n4\n5\n", "refused:6: a header"},
     {">m1\n1 2\n2 3\n3\n4 5\n", "refused:4: this row has 1 counts, the one before it 2"},
     {">m1\n1 2\n2 x\n3 4\n4 5\n", "\"x\" is not a count"},
+    {">m1\n1,2\n2,1\n3,4\n4,5\n", "\"1,2\" is not a count"},
     {">m1\n1 2\n2 -1\n3 4\n4 5\n", "count -1"},
     {">m1\n1 2\n2 nan\n3 4\n4 5\n", "count nan"},
     {">m1\n1 2\n2 inf\n3 4\n4 5\n", "count inf"},
@@ -190,12 +234,27 @@ static void refuses_malformed(void **state) {
     }
 }
 
+/* A file of one gigabyte that takes no room on the disk. */
+static const char *gigabyte(void) {
+    const char *path = fixture_text("gigabyte", MEME);
+    assert_int_equal(truncate(path, (off_t)1 << 30), 0);
+    return path;
+}
+
 static void refuses_odd_files(void **state) {
     (void)state;
     xc_motif_list motifs;
-    MUST_FAIL(xc_motif_read(fixture_write("binary", "MEME version 4\n\0\n", 18), &motifs, error), XC_INPUT,
-              "not a text file");
-    MUST_FAIL(xc_motif_read(fixture_path("absent"), &motifs, error), XC_INPUT, "cannot read");
+    unsigned char garbage[4096];
+    for (size_t i = 0; i < sizeof garbage; i++) garbage[i] = (unsigned char)(1 + i * 2654435761u / 7 % 255);
+    MUST_FAIL(xc_motif_read(fixture_write("binary", "MEME version 4\n\0\n", 17), &motifs, error), XC_INPUT,
+              "binary: not a text file; give a MEME or JASPAR motif file");
+    MUST_FAIL(xc_motif_read(fixture_write("garbage", garbage, sizeof garbage), &motifs, error), XC_INPUT,
+              "garbage: not a text file");
+    MUST_FAIL(xc_motif_read(fixture_path("absent"), &motifs, error), XC_INPUT, "absent: cannot read");
+    MUST_FAIL(xc_motif_read(fixture_folder, &motifs, error), XC_INPUT, "is a folder, not a file");
+    const double start = xc_seconds();
+    MUST_FAIL(xc_motif_read(gigabyte(), &motifs, error), XC_INPUT, "gigabyte: larger than 67108864 bytes");
+    assert_true(xc_seconds() - start < 0.1);
     /* Wider than allowed, without w=. */
     const size_t rows = 10002;
     char *text = test_malloc(256 + rows * sizeof ROW);
@@ -203,6 +262,44 @@ static void refuses_odd_files(void **state) {
     for (size_t i = 0; i < rows; i++) used += (size_t)sprintf(text + used, ROW);
     MUST_FAIL(xc_motif_read(fixture_text("wide", text), &motifs, error), XC_INPUT, "above 10000");
     test_free(text);
+    xc_motif_list_free(&motifs);
+}
+
+/* The widest motif is read, and one position more is refused before any row is. */
+static void reads_the_widest(void **state) {
+    (void)state;
+    xc_motif_list motifs;
+    const size_t rows = 10000;
+    char *text = test_malloc(256 + rows * sizeof ROW);
+    size_t used = (size_t)sprintf(text, MEME "MOTIF m1\n" MATRIX(10000));
+    for (size_t i = 0; i < rows; i++) used += (size_t)sprintf(text + used, ROW);
+    MUST(xc_motif_read(fixture_text("widest", text), &motifs, error));
+    assert_int_equal(motifs.motif[0].width, 10000);
+    expect_row(&motifs.motif[0], 9999, 0.1, 0.2, 0.3, 0.4);
+    test_free(text);
+    xc_motif_list_free(&motifs);
+}
+
+/* Two ids may be equal; an id that does not fit is refused in both formats, and a long name is cut. */
+static void keeps_ids_whole(void **state) {
+    (void)state;
+    const char id[] = "CisBP_M00001_2.00_Homo_sapiens_012345678901234567890123456789xy"; /* 63 */
+    char text[512];
+    xc_motif_list motifs;
+    snprintf(text, sizeof text, MEME "MOTIF %s %s\xC3\xA9\n" MATRIX(1) ROW "MOTIF %s\n" MATRIX(1) ROW, id, id + 1, id);
+    MUST(xc_motif_read(fixture_text("ids", text), &motifs, error));
+    assert_int_equal(motifs.count, 2);
+    assert_string_equal(motifs.motif[0].id, id);
+    assert_string_equal(motifs.motif[1].id, id);
+    assert_string_equal(motifs.motif[0].name, id + 1); /* without half an e acute */
+    xc_motif_list_free(&motifs);
+    snprintf(text, sizeof text, MEME "MOTIF x%s\n" MATRIX(1) ROW, id);
+    MUST_FAIL(
+        xc_motif_read(fixture_text("long", text), &motifs, error), XC_INPUT,
+        "long:5: the identifier \"xCisBP_M00001_2.00_Homo_sapiens_01234567...\" has 64 characters; give it at most 63");
+    xc_motif_list_free(&motifs);
+    snprintf(text, sizeof text, ">x%s\n1\n1\n1\n1\n", id);
+    MUST_FAIL(xc_motif_read(fixture_text("long", text), &motifs, error), XC_INPUT, "long:1: the identifier");
     xc_motif_list_free(&motifs);
 }
 
@@ -238,6 +335,7 @@ int main(void) {
         cmocka_unit_test(reads_jaspar_meme),    cmocka_unit_test(formats_agree),
         cmocka_unit_test(task1_is_from_jaspar), cmocka_unit_test(reads_the_wild),
         cmocka_unit_test(refuses_malformed),    cmocka_unit_test(refuses_odd_files),
+        cmocka_unit_test(reads_the_widest),     cmocka_unit_test(keeps_ids_whole),
         cmocka_unit_test(survives_cuts),        cmocka_unit_test(finds_by_name_and_id),
     };
     return cmocka_run_group_tests_name("motif", tests, fixture_open, fixture_close);

@@ -468,17 +468,17 @@ static void test_claim(void **state) {
     (void)state;
     xc_error refused = {0};
     xc_trial trial = make_trial("claimed", NULL), other = make_trial("claimed", OVERRIDES("train.batch=50"));
-    MUST(xc_trial_claim_folder(&trial, error));
-    MUST(xc_trial_claim_folder(&trial, error));
-    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_INPUT);
+    MUST(xc_trial_claim_folder(&trial, NULL, error));
+    MUST(xc_trial_claim_folder(&trial, NULL, error));
+    assert_int_equal(xc_trial_claim_folder(&other, NULL, &refused), XC_INPUT);
     print_message("# %s\n", refused.text);
     assert_non_null(strstr(refused.text, "train.batch is 20 there and 50 here"));
     xc_trial_clear(&other);
     other = make_trial("claimed", OVERRIDES("model.activation=exponential"));
-    assert_int_equal(xc_trial_claim_folder(&other, &refused), XC_INPUT);
+    assert_int_equal(xc_trial_claim_folder(&other, NULL, &refused), XC_INPUT);
     assert_non_null(strstr(refused.text, "model.activation is relu there and exponential here"));
     trial.config->model.blocks[0].conv = 5; /* blocks are whole lines */
-    assert_int_equal(xc_trial_claim_folder(&trial, &refused), XC_INPUT);
+    assert_int_equal(xc_trial_claim_folder(&trial, NULL, &refused), XC_INPUT);
     assert_non_null(strstr(refused.text, "config: line "));
     assert_non_null(strstr(refused.text, "\"{conv: 6, "));
     trial.config->model.blocks[0].conv = 6;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,20 +63,21 @@ void xc_parallel(int threads, void (*work)(void *context, int thread), void *con
     free(calls);
 }
 
-static volatile sig_atomic_t interrupted;
+/* Atomic, as every thread reads it; without a lock, as a signal handler may write it. */
+static atomic_bool interrupted;
 
 static void on_signal(int number) {
     (void)number;
-    interrupted = 1;
+    atomic_store(&interrupted, true);
 }
 
 void xc_interrupt_install(void) {
     /* SA_RESETHAND: the second signal finds the default action and ends the process. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    interrupted = 0;
+    atomic_store(&interrupted, false);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
-bool xc_interrupted(void) { return interrupted != 0; }
+bool xc_interrupted(void) { return atomic_load(&interrupted); }

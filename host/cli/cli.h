@@ -7,7 +7,7 @@
 
 #include "expconv/sweep.h"
 
-#define CLI_VERSION "0.1.0"
+#define CLI_VERSION XC_VERSION
 
 /* ---- arguments.c ------------------------------------------------------------------------------------------------- */
 
@@ -92,7 +92,7 @@ xc_status cli_logits(const cli_arguments *arguments, const xc_network *network, 
 
 /* ---- the commands, one file each --------------------------------------------------------------------------------- */
 
-extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_tomtom,
-    cli_devices;
+extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_filters,
+    cli_tomtom, cli_report, cli_devices;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-enum { MOST_COLUMNS = 64, LARGEST_SUMMARY = 256 << 20 };
+enum { LARGEST_SUMMARY = 256 << 20 };
 
 static const cli_option options[] = {
     {"out", "DIR", "the sweep's folder: manifest.tsv, results.tsv, summary.tsv, trials/"},
@@ -15,77 +15,95 @@ static const cli_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static int find_column(char *const *header, int columns, const char *name) {
-    for (int i = 0; i < columns; i++)
-        if (strcmp(header[i], name) == 0) return i;
+/* The text of a table as cells: those of the header, then those of each row. */
+typedef struct cells {
+    char **header; /* (columns) */
+    char **cell;   /* (rows,columns) */
+    int columns, rows;
+} cells;
+
+/* What the table for people may have, as far as some row has a value: AUROC of a regression does not exist, and filters
+ * are not measured everywhere. */
+static const char *const measures[] = {"test_auroc",   "test_aupr", "test_accuracy",
+                                       "test_pearson", "match_any", "match_ground_truth"};
+enum { MEASURE_COUNT = sizeof measures / sizeof *measures };
+
+static int find_column(const cells *table, const char *name, const char *ending) {
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "%s%s", name, ending);
+    for (int i = 0; i < table->columns; i++)
+        if (strcmp(table->header[i], wanted) == 0) return i;
     return -1;
 }
 
-static int split_line(char *line, char *cell[MOST_COLUMNS]) {
+static int split_line(char *line, char **cell, int columns) {
     int count = 0;
-    for (char *rest = line; rest && count < MOST_COLUMNS;) cell[count++] = strsep(&rest, "\t");
+    for (char *rest = line; rest && count < columns;) cell[count++] = strsep(&rest, "\t");
     return count;
 }
 
-/* A row of summary.tsv cut down to what fits a screen: the setting, counts, epochs, and mean ± sd of the metrics that
- * the data has (AUROC of a regression does not exist). */
-static void write_row(FILE *stream, char *const *header, char *const *cell, int columns, const bool *shown) {
-    const int trials = find_column(header, columns, "trials");
-    for (int i = 0; i < trials + 2 && i < columns; i++) fprintf(stream, "%s\t", cell[i]);
-    const int epochs = find_column(header, columns, "epochs_mean");
-    if (cell == header)
+/* Cuts the text; table->header is to be freed. */
+static xc_status split_table(char *text, cells *table, xc_error *error) {
+    size_t lines = 0, columns = 1;
+    for (const char *c = text; *c; c++) {
+        columns += lines == 0 && *c == '\t';
+        lines += *c == '\n';
+    }
+    *table = (cells){.columns = (int)columns};
+    const xc_status status =
+        xc_allocate(&table->header, (lines + 2) * columns, sizeof *table->header, "the summary", error);
+    if (status != XC_OK) return status;
+    table->cell = table->header + columns;
+    (void)split_line(strsep(&text, "\n"), table->header, table->columns);
+    for (char *line; (line = strsep(&text, "\n")) && *line;)
+        table->rows += split_line(line, table->cell + table->rows * table->columns, table->columns) == table->columns;
+    return XC_OK;
+}
+
+/* The place of a measure's mean, which its standard deviation follows; -1 when no row has a value. */
+static int shown_column(const cells *table, const char *measure) {
+    const int mean = find_column(table, measure, "_mean");
+    for (int row = 0; mean >= 0 && mean + 1 < table->columns && row < table->rows; row++)
+        if (strcmp(table->cell[row * table->columns + mean], "nan") != 0) return mean;
+    return -1;
+}
+
+/* A row of summary.tsv cut down to what fits a screen: the setting, counts, epochs, and mean ± sd of the measures. */
+static void write_row(FILE *stream, const cells *table, char *const *cell) {
+    const int trials = find_column(table, "trials", ""), epochs = find_column(table, "epochs", "_mean");
+    for (int i = 0; i < trials + 2 && i < table->columns; i++) fprintf(stream, "%s\t", cell[i]);
+    if (cell == table->header)
         fputs("epochs", stream);
     else
         fprintf(stream, "%.1f", epochs >= 0 ? strtod(cell[epochs], NULL) : 0);
-    for (int metric = 0; metric < XC_METRIC_COUNT; metric++) {
-        char name[64];
-        if (!shown[metric]) continue;
-        snprintf(name, sizeof name, "test_%s_mean", xc_metric_word((xc_metric)metric));
-        const int mean = find_column(header, columns, name);
-        if (cell == header)
-            fprintf(stream, "\ttest_%s", xc_metric_word((xc_metric)metric));
+    for (int i = 0; i < MEASURE_COUNT; i++) {
+        const int mean = shown_column(table, measures[i]);
+        if (mean < 0) continue;
+        if (cell == table->header)
+            fprintf(stream, "\t%s", measures[i]);
         else
             fprintf(stream, "\t%.4f ± %.4f", strtod(cell[mean], NULL), strtod(cell[mean + 1], NULL));
     }
     fputc('\n', stream);
 }
 
-/* Which of the metrics for people have a value in some row. */
-static void choose_metrics(char *const *header, char *(*rows)[MOST_COLUMNS], int count, int columns, bool *shown) {
-    static const xc_metric candidates[] = {XC_METRIC_AUROC, XC_METRIC_AUPR, XC_METRIC_ACCURACY, XC_METRIC_PEARSON};
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "test_%s_mean", xc_metric_word(candidates[i]));
-        const int mean = find_column(header, columns, name);
-        for (int row = 0; mean >= 0 && mean + 1 < columns && row < count; row++)
-            if (strcmp(rows[row][mean], "nan") != 0) shown[candidates[i]] = true;
-    }
-}
-
 /* Turns the text of summary.tsv into the table that is printed, to be freed. */
-static xc_status shorten(char *summary, char **table, xc_error *error) {
+static xc_status shorten(char *summary, char **text, xc_error *error) {
     xc_status status = XC_OK;
-    size_t lines = 1, size = 0;
-    int count = 0;
-    bool shown[XC_METRIC_COUNT] = {false};
-    char *header[MOST_COLUMNS], *(*rows)[MOST_COLUMNS] = NULL;
+    size_t size = 0;
+    cells table = {0};
     FILE *stream = NULL;
-    for (const char *c = summary; *c; c++) lines += *c == '\n';
-    XC_TRY(xc_allocate(&rows, lines, sizeof *rows, "the summary", error));
-    const int columns = split_line(strsep(&summary, "\n"), header);
-    for (char *line; (line = strsep(&summary, "\n")) && *line;)
-        if (split_line(line, rows[count]) == columns) count++;
-    choose_metrics(header, rows, count, columns, shown);
-    stream = open_memstream(table, &size);
+    XC_TRY(split_table(summary, &table, error));
+    stream = open_memstream(text, &size);
     if (!stream) {
         status = xc_fail(error, XC_MEMORY, "out of memory for the summary");
         goto fail;
     }
-    write_row(stream, header, header, columns, shown);
-    for (int i = 0; i < count; i++) write_row(stream, header, rows[i], columns, shown);
+    write_row(stream, &table, table.header);
+    for (int i = 0; i < table.rows; i++) write_row(stream, &table, table.cell + i * table.columns);
     fclose(stream);
 fail:
-    free(rows);
+    free(table.header);
     return status;
 }
 

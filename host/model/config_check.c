@@ -1,58 +1,21 @@
 /* config_check.c: whether the values of a complete config make sense: ranges, blocks that hang together, lists without
- * repetition, names that exist. Each refusal names the line or the --set that the value came from. Whether the model
- * fits the data's length is for xc_model_build to say.
+ * repetition, names that exist. Each refusal names the line or the --set that the value came from. The filters section
+ * is config_filters.c's; whether the model fits the data's length is for xc_model_build to say.
  */
 #include <math.h>
 #include <string.h>
 
+#include "config_range.h"
 #include "config_schema.h"
 
 /* ---- ranges ----------------------------------------------------------------------------------------------------- */
-
-/* low <= value <= high, or with `above` / `below` set: low < value, value < high. */
-typedef struct interval {
-    double low, high;
-    bool above, below;
-} interval;
-
-#define AT_LEAST(low) \
-    { low, INFINITY, false, false }
-#define ABOVE(low) \
-    { low, INFINITY, true, false }
-#define FROM_TO(low, high) \
-    { low, high, false, false }
-#define FROM_BELOW(low, high) \
-    { low, high, false, true }
-#define BETWEEN(low, high) \
-    { low, high, true, true }
-
-static xc_status check_range(const xc_document *document, const char *path, double value, interval range,
-                             xc_error *error) {
-    const bool high_enough = range.above ? value > range.low : value >= range.low;
-    const bool low_enough = range.below ? value < range.high : value <= range.high;
-    if (isfinite(value) && high_enough && low_enough) return XC_OK;
-    char is[32], low[32], high[32], wanted[128];
-    xc_config_number(value, is);
-    xc_config_number(range.low, low);
-    xc_config_number(range.high, high);
-    if (!isfinite(range.high))
-        snprintf(wanted, sizeof wanted, "%s %s", range.above ? "above" : "at least", low);
-    else if (!isfinite(range.low))
-        snprintf(wanted, sizeof wanted, "%s %s", range.below ? "below" : "at most", high);
-    else if (!range.above && !range.below)
-        snprintf(wanted, sizeof wanted, "from %s to %s", low, high);
-    else
-        snprintf(wanted, sizeof wanted, "%s %s and below %s", range.above ? "above" : "at least", low, high);
-    return xc_document_refuse(document, xc_document_find(document, path), error, "%s is %s; it must be %s", path, is,
-                              wanted);
-}
 
 /* One number of a struct. `lists`: where its list and the list's count are in xc_config, 0 when it has none. */
 typedef struct number_rule {
     const char *path;
     size_t offset;
     size_t bytes; /* 4: uint32_t, 8: double */
-    interval range;
+    xc_interval range;
     size_t list, count;
 } number_rule;
 
@@ -69,30 +32,30 @@ typedef struct number_rule {
 
 /* The clip's limit keeps exp(clip) a finite float32. */
 static const number_rule config_rules[] = {
-    CONFIG("model.length", model.length, FROM_TO(0, 1048575)),
-    SWEPT("model.stddev", model.stddev, stddev, ABOVE(0)),
-    CONFIG("train.epochs", train.epochs, FROM_TO(1, 1e6)),
-    CONFIG("train.batch", train.batch, FROM_TO(1, 1e6)),
-    SWEPT("train.learning_rate", train.learning_rate, learning_rate, ABOVE(0)),
-    CONFIG("train.beta1", train.beta1, FROM_BELOW(0, 1)),
-    CONFIG("train.beta2", train.beta2, FROM_BELOW(0, 1)),
-    CONFIG("train.epsilon", train.epsilon, ABOVE(0)),
-    CONFIG("train.momentum", train.momentum, FROM_BELOW(0, 1)),
-    CONFIG("train.early_stop.min_delta", train.early_stop.min_delta, AT_LEAST(0)),
-    CONFIG("train.reduce_lr.factor", train.reduce_lr.factor, BETWEEN(0, 1)),
-    CONFIG("train.reduce_lr.min", train.reduce_lr.min, AT_LEAST(0)),
-    CONFIG("train.reduce_lr.min_delta", train.reduce_lr.min_delta, AT_LEAST(0)),
-    SWEPT("exponential.clip", exponential.clip, clip, FROM_TO(-INFINITY, 88)),
-    SWEPT("exponential.scale", exponential.scale, scale, FROM_TO(-INFINITY, INFINITY)),
-    CONFIG("sweep.seeds", sweep.seeds, FROM_TO(1, 1e6)),
+    CONFIG("model.length", model.length, XC_FROM_TO(0, 1048575)),
+    SWEPT("model.stddev", model.stddev, stddev, XC_ABOVE(0)),
+    CONFIG("train.epochs", train.epochs, XC_FROM_TO(1, 1e6)),
+    CONFIG("train.batch", train.batch, XC_FROM_TO(1, 1e6)),
+    SWEPT("train.learning_rate", train.learning_rate, learning_rate, XC_ABOVE(0)),
+    CONFIG("train.beta1", train.beta1, XC_FROM_BELOW(0, 1)),
+    CONFIG("train.beta2", train.beta2, XC_FROM_BELOW(0, 1)),
+    CONFIG("train.epsilon", train.epsilon, XC_ABOVE(0)),
+    CONFIG("train.momentum", train.momentum, XC_FROM_BELOW(0, 1)),
+    CONFIG("train.early_stop.min_delta", train.early_stop.min_delta, XC_AT_LEAST(0)),
+    CONFIG("train.reduce_lr.factor", train.reduce_lr.factor, XC_BETWEEN(0, 1)),
+    CONFIG("train.reduce_lr.min", train.reduce_lr.min, XC_AT_LEAST(0)),
+    CONFIG("train.reduce_lr.min_delta", train.reduce_lr.min_delta, XC_AT_LEAST(0)),
+    SWEPT("exponential.clip", exponential.clip, clip, XC_FROM_TO(-INFINITY, 88)),
+    SWEPT("exponential.scale", exponential.scale, scale, XC_FROM_TO(-INFINITY, INFINITY)),
+    CONFIG("sweep.seeds", sweep.seeds, XC_FROM_TO(1, 1e6)),
 };
 
 /* Dropout ends where the 16-bit threshold would drop everything. */
 static const number_rule block_rules[] = {
-    BLOCK("conv", conv, FROM_TO(0, 1e6)),   BLOCK("residual", residual, FROM_TO(0, 1e6)),
-    BLOCK("dense", dense, FROM_TO(0, 1e6)), BLOCK("width", width, FROM_TO(0, 1e6)),
-    BLOCK("pool", pool, FROM_TO(1, 1e6)),   BLOCK("dropout", dropout, FROM_BELOW(0, 1)),
-    BLOCK("l2", l2, AT_LEAST(0)),
+    BLOCK("conv", conv, XC_FROM_TO(0, 1e6)),   BLOCK("residual", residual, XC_FROM_TO(0, 1e6)),
+    BLOCK("dense", dense, XC_FROM_TO(0, 1e6)), BLOCK("width", width, XC_FROM_TO(0, 1e6)),
+    BLOCK("pool", pool, XC_FROM_TO(1, 1e6)),   BLOCK("dropout", dropout, XC_FROM_BELOW(0, 1)),
+    BLOCK("l2", l2, XC_AT_LEAST(0)),
 };
 
 static double number_at(const void *data, size_t bytes) {
@@ -111,7 +74,7 @@ static xc_status check_list_range(const xc_config *config, const xc_document *do
     for (uint32_t i = 0; i < count; i++) {
         char path[64];
         snprintf(path, sizeof path, "sweep.%s[%u]", strrchr(rule->path, '.') + 1, i);
-        const xc_status status = check_range(document, path, list[i], rule->range, error);
+        const xc_status status = xc_config_check_range(document, path, list[i], rule->range, error);
         if (status != XC_OK) return status;
     }
     return XC_OK;
@@ -122,13 +85,14 @@ static xc_status check_ranges(const xc_config *config, const xc_document *docume
     for (size_t i = 0; i < sizeof config_rules / sizeof *config_rules; i++) {
         const number_rule *rule = &config_rules[i];
         const double value = number_at((const char *)config + rule->offset, rule->bytes);
-        XC_TRY(check_range(document, rule->path, value, rule->range, error));
+        XC_TRY(xc_config_check_range(document, rule->path, value, rule->range, error));
         if (rule->list) XC_TRY(check_list_range(config, document, rule, error));
     }
     for (uint32_t i = 0; i < config->train.class_weights_count; i++) {
         char path[64];
         snprintf(path, sizeof path, "train.class_weights[%u]", i);
-        XC_TRY(check_range(document, path, config->train.class_weights[i], (interval)AT_LEAST(0), error));
+        XC_TRY(
+            xc_config_check_range(document, path, config->train.class_weights[i], (xc_interval)XC_AT_LEAST(0), error));
     }
 fail:
     return status;
@@ -173,8 +137,8 @@ static xc_status check_block(const xc_config *config, const xc_document *documen
     for (size_t r = 0; r < sizeof block_rules / sizeof *block_rules; r++) {
         const number_rule *rule = &block_rules[r];
         snprintf(path, sizeof path, "model.blocks[%u].%s", i, rule->path);
-        XC_TRY(check_range(document, path, number_at((const char *)block + rule->offset, rule->bytes), rule->range,
-                           error));
+        XC_TRY(xc_config_check_range(document, path, number_at((const char *)block + rule->offset, rule->bytes),
+                                     rule->range, error));
     }
     if (xc_dropout_threshold((float)block->dropout) >= 65536)
         return xc_document_refuse(document, node, error, "model.blocks[%u]: dropout is too near to 1", i);
@@ -280,6 +244,7 @@ xc_status xc_config_check(const xc_config *config, const xc_document *document, 
     for (uint32_t i = 0; i < config->model.blocks_count; i++) XC_TRY(check_block(config, document, i, error));
     XC_TRY(check_monitor(&config->train, document, error));
     XC_TRY(check_sweep(config, document, error));
+    if (config->filters) XC_TRY(xc_config_check_filters(config->filters, document, error));
 fail:
     return status;
 }

@@ -236,6 +236,11 @@ static xc_status assign(xc_document *document, const char *where, int mapping, c
     return status;
 }
 
+/* Whether a value is meant for a whole section: keys in braces, or null for "not given". */
+static bool is_section(const char *value) {
+    return value[0] == '{' || strcmp(value, "null") == 0 || strcmp(value, "~") == 0;
+}
+
 static xc_status override_one(xc_document *document, const char *override, xc_error *error) {
     char where[256];
     int mapping = 1;
@@ -243,7 +248,7 @@ static xc_status override_one(xc_document *document, const char *override, xc_er
     for (const char *key = override;;) {
         const size_t length = strcspn(key, ".=");
         const bool last = key[length] == '=';
-        if (length == 0 || length > 100 || !key[length] || (last && key == override))
+        if (length == 0 || length > 100 || !key[length] || (last && key == override && !is_section(key + length + 1)))
             return xc_fail(error, XC_USAGE, "%s: write --set section.key=value, such as --set train.epochs=50", where);
         if (last) return assign(document, where, mapping, key, length, key + length + 1, error);
         const xc_status status = enter(document, where, key, length, &mapping, error);

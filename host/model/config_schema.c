@@ -50,7 +50,7 @@ static const cyaml_schema_value_t activation_entry = {CYAML_VALUE_ENUM(
 static const cyaml_schema_value_t init_entry = {
     CYAML_VALUE_ENUM(CYAML_FLAG_STRICT | CYAML_FLAG_CASE_INSENSITIVE, xc_init, inits, COUNT(inits))};
 
-static const cyaml_schema_field_t block_fields[] = {
+const cyaml_schema_field_t xc_block_fields[] = {
     UINT("conv", MAYBE, xc_block_config, conv),
     UINT("residual", MAYBE, xc_block_config, residual),
     UINT("dense", MAYBE, xc_block_config, dense),
@@ -66,7 +66,7 @@ static const cyaml_schema_field_t block_fields[] = {
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t block_entry = {
-    CYAML_VALUE_MAPPING(CYAML_FLAG_FLOW, xc_block_config, block_fields)};
+    CYAML_VALUE_MAPPING(CYAML_FLAG_FLOW, xc_block_config, xc_block_fields)};
 
 static const cyaml_schema_field_t data_fields[] = {
     STRING("file", xc_data_config, file),
@@ -143,12 +143,34 @@ static const cyaml_schema_field_t sweep_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t ground_truth_fields[] = {
+    STRING("name", xc_ground_truth, name),
+    LIST("motifs", xc_ground_truth, motifs, string_entry),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t ground_truth_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_FLOW, xc_ground_truth, ground_truth_fields)};
+
+static const cyaml_schema_field_t filters_fields[] = {
+    STRING("motifs", xc_filters_config, motifs),
+    FLOAT("threshold", xc_filters_config, threshold),
+    LIST("thresholds", xc_filters_config, thresholds, number_entry),
+    UINT("window", GIVEN, xc_filters_config, window),
+    FLOAT("evalue", xc_filters_config, evalue),
+    LIST("ground_truth", xc_filters_config, ground_truth, ground_truth_entry),
+    LIST("ignore_alone", xc_filters_config, ignore_alone, string_entry),
+    CYAML_FIELD_END,
+};
+
+/* The filters section stands last in the text: it may change in a folder (train/claim.c), and the lines before it keep
+ * their numbers. */
 static const cyaml_schema_field_t config_fields[] = {
     SECTION("data", GIVEN, xc_config, data, data_fields),
     SECTION("model", GIVEN, xc_config, model, model_fields),
     SECTION("train", GIVEN, xc_config, train, train_fields),
     SECTION("exponential", CYAML_FLAG_FLOW, xc_config, exponential, exponential_fields),
     SECTION("sweep", GIVEN, xc_config, sweep, sweep_fields),
+    CYAML_FIELD_MAPPING_PTR("filters", CYAML_FLAG_POINTER | MAYBE, xc_config, filters, filters_fields),
     CYAML_FIELD_END,
 };
 const cyaml_schema_value_t xc_config_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, xc_config, config_fields)};
@@ -176,6 +198,15 @@ const char *const xc_config_defaults =
 
 const char *const xc_block_defaults =
     "{padding: same, dropout: 0, pool: 1, pool_padding: valid, norm: true, l2: 1.0e-6}\n";
+
+/* As in Koo & Ploenzke 2021. */
+const char *const xc_filters_defaults = "{threshold: 0.5, window: 20, evalue: 0.1}\n";
+
+xc_status xc_config_complete_filters(xc_document *document, xc_error *error) {
+    const int filters = xc_document_value(document, 1, "filters");
+    if (!filters || xc_document_null(document, filters)) return XC_OK;
+    return xc_document_complete(document, filters, xc_filters_defaults, error);
+}
 
 xc_status xc_config_complete_blocks(xc_document *document, const char *path, xc_error *error) {
     xc_status status = XC_OK;

@@ -23,12 +23,19 @@ extern const cyaml_schema_value_t xc_zoo_schema;    /* of an xc_zoo_model */
 /* The words for booleans, by which the tables' enumerations of truth values are known; true comes first. */
 extern const cyaml_strval_t xc_truth_words[];
 
-/* The defaults as YAML: of a config without its model's blocks, and of one block. */
+/* The keys of a block. */
+extern const cyaml_schema_field_t xc_block_fields[];
+
+/* The defaults as YAML: of a config without its model's blocks and without filters, of one block, of filters. */
 extern const char *const xc_config_defaults;
 extern const char *const xc_block_defaults;
+extern const char *const xc_filters_defaults;
 
 /* Completes every mapping of the list at `path` with the defaults of a block. */
 xc_status xc_config_complete_blocks(xc_document *document, const char *path, xc_error *error);
+
+/* Completes the section `filters` when there is one. */
+xc_status xc_config_complete_filters(xc_document *document, xc_error *error);
 
 /* Whether `key` means anything in a block of this kind: padding does not in a dense one. */
 bool xc_block_takes(const xc_block_config *block, const char *key);
@@ -44,6 +51,9 @@ xc_status xc_zoo_check(const char *name, const xc_document *document, int node, 
 
 /* Checks every value of a complete config; document: where the values came from. */
 xc_status xc_config_check(const xc_config *config, const xc_document *document, xc_error *error);
+
+/* Checks a complete filters section. */
+xc_status xc_config_check_filters(const xc_filters_config *filters, const xc_document *document, xc_error *error);
 
 /* The shortest text that reads back as the same number, and as a number in every YAML reader. */
 void xc_config_number(double value, char text[32]);

@@ -90,33 +90,49 @@ static bool is_absent(const cyaml_schema_field_t *field, const char *section) {
            whole_at(section + field->data_offset, field->value.data_size) == 0;
 }
 
-static void write_flow(FILE *stream, const cyaml_schema_value_t *schema, const char *section,
-                       const xc_block_config *block) {
-    const char *separator = "{";
-    for (const cyaml_schema_field_t *field = schema->mapping.fields; field->key; field++) {
-        if (is_absent(field, section) || (block && !xc_block_takes(block, field->key))) continue;
-        fprintf(stream, "%s%s: ", separator, field->key);
-        write_scalar(stream, &field->value, value_of(field, section));
-        separator = ", ";
-    }
-    fputc('}', stream);
-}
+static void write_flow(FILE *stream, const cyaml_schema_value_t *schema, const char *section);
 
+/* A list of mappings has one a line; others stand in brackets. */
 static void write_list(FILE *stream, const cyaml_schema_value_t *entry, const char *items, uint64_t count) {
-    const bool blocks = entry->type == CYAML_MAPPING, pointers = entry->flags & CYAML_FLAG_POINTER;
-    if (!blocks) fputs(" [", stream);
+    const bool mappings = entry->type == CYAML_MAPPING, pointers = entry->flags & CYAML_FLAG_POINTER;
+    if (!mappings) fputs(" [", stream);
     for (uint64_t i = 0; i < count; i++) {
         const char *item = items + i * (pointers ? sizeof(char *) : entry->data_size);
         if (pointers) memcpy(&item, item, sizeof item);
-        if (blocks) {
+        if (mappings) {
             fputs("\n    - ", stream);
-            write_flow(stream, entry, item, (const xc_block_config *)item);
+            write_flow(stream, entry, item);
         } else {
             fputs(i ? ", " : "", stream);
             write_scalar(stream, entry, item);
         }
     }
-    fputs(blocks ? "" : "]", stream);
+    fputs(mappings ? "" : "]", stream);
+}
+
+/* What follows "key:" of a list or a scalar. */
+static void write_value(FILE *stream, const cyaml_schema_field_t *field, const char *section) {
+    const void *value = value_of(field, section);
+    if (field->value.type == CYAML_SEQUENCE) {
+        write_list(stream, field->value.sequence.entry, value,
+                   whole_at(section + field->count_offset, field->count_size));
+    } else {
+        fputc(' ', stream);
+        write_scalar(stream, &field->value, value);
+    }
+}
+
+static void write_flow(FILE *stream, const cyaml_schema_value_t *schema, const char *section) {
+    const bool block = schema->mapping.fields == xc_block_fields;
+    const char *separator = "{";
+    for (const cyaml_schema_field_t *field = schema->mapping.fields; field->key; field++) {
+        if (is_absent(field, section)) continue;
+        if (block && !xc_block_takes((const xc_block_config *)section, field->key)) continue;
+        fprintf(stream, "%s%s:", separator, field->key);
+        write_value(stream, field, section);
+        separator = ", ";
+    }
+    fputc('}', stream);
 }
 
 static void write_section(FILE *stream, const cyaml_schema_field_t *fields, const char *section, const char *indent) {
@@ -124,15 +140,11 @@ static void write_section(FILE *stream, const cyaml_schema_field_t *fields, cons
         if (is_absent(field, section)) continue;
         const void *value = value_of(field, section);
         fprintf(stream, "%s%s:", indent, field->key);
-        if (field->value.type == CYAML_SEQUENCE) {
-            write_list(stream, field->value.sequence.entry, value,
-                       whole_at(section + field->count_offset, field->count_size));
-        } else if (field->value.type != CYAML_MAPPING) {
-            fputc(' ', stream);
-            write_scalar(stream, &field->value, value);
+        if (field->value.type != CYAML_MAPPING) {
+            write_value(stream, field, section);
         } else if (field->value.flags & CYAML_FLAG_FLOW) {
             fputc(' ', stream);
-            write_flow(stream, &field->value, value, NULL);
+            write_flow(stream, &field->value, value);
         } else {
             fputc('\n', stream);
             write_section(stream, field->value.mapping.fields, value, "  ");

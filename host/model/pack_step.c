@@ -106,6 +106,11 @@ void xc_pack_logits(const xc_pack *pack, float *logits) {
         (size_t)pack->trials * (size_t)pack->last_batch * (size_t)pack->model.classes * sizeof *logits);
 }
 
+const float *xc_pack_lend_logits(const xc_pack *pack) {
+    assert(pack->last_batch > 0);
+    return pack->backend->host_memory ? xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]) : NULL;
+}
+
 xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error) {
     xc_status status;
     const xc_backend *backend = pack->backend;

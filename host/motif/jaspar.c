@@ -20,6 +20,12 @@ static int row_base(char **row, int place) {
     return (int)(found - letters);
 }
 
+/* The counts of one motif as they are read. */
+typedef struct count_rows {
+    double *value; /* (4,stride), of which each row's first `width` are set */
+    size_t stride; /* enough for any row that the file can have */
+} count_rows;
+
 /* The counts of one row into counts (*width, or any number up to the widest when *width is 0). */
 static xc_status read_counts(const xc_lines *lines, char *row, double *counts, uint32_t *width, xc_error *error) {
     uint32_t count = 0;
@@ -28,7 +34,8 @@ static xc_status read_counts(const xc_lines *lines, char *row, double *counts, u
         if (!*row) break;
         char *end;
         const double value = strtod(row, &end);
-        if (end == row) return xc_lines_fail(lines, error, "\"%.20s\" is not a count", row);
+        if (end == row || (*end && !strchr(" \t[]", *end)))
+            return xc_lines_fail(lines, error, "\"%.20s\" is not a count", row);
         if (!(value >= 0 && isfinite(value)))
             return xc_lines_fail(lines, error, "count %g is negative or not a number", value);
         if (count == XC_MOTIF_WIDEST) return xc_lines_fail(lines, error, "more than %u positions", XC_MOTIF_WIDEST);
@@ -42,18 +49,18 @@ static xc_status read_counts(const xc_lines *lines, char *row, double *counts, u
     return XC_OK;
 }
 
-/* counts (4, XC_MOTIF_WIDEST), of which motif->width are set, to probabilities. */
-static xc_status normalise(const xc_lines *lines, const double *counts, xc_motif *motif, xc_error *error) {
+/* Counts to probabilities. */
+static xc_status normalise(const xc_lines *lines, const count_rows *counts, xc_motif *motif, xc_error *error) {
     xc_status status = xc_allocate(&motif->ppm, (size_t)motif->width * 4, sizeof *motif->ppm, "a motif", error);
     if (status == XC_OK)
         status = xc_allocate(&motif->written, (size_t)motif->width * 4, sizeof *motif->written, "a motif", error);
     for (uint32_t position = 0; status == XC_OK && position < motif->width; position++) {
         double sum = 0;
-        for (size_t base = 0; base < 4; base++) sum += counts[base * XC_MOTIF_WIDEST + position];
+        for (size_t base = 0; base < 4; base++) sum += counts->value[base * counts->stride + position];
         if (!(sum > 0 && isfinite(sum)))
             return xc_lines_fail(lines, error, "motif %s has no counts at position %u", motif->id, position + 1);
         for (size_t base = 0; base < 4; base++) {
-            const double share = counts[base * XC_MOTIF_WIDEST + position] / sum;
+            const double share = counts->value[base * counts->stride + position] / sum;
             motif->written[(size_t)4 * position + base] = share;
             motif->ppm[(size_t)4 * position + base] = (float)share;
         }
@@ -63,7 +70,7 @@ static xc_status normalise(const xc_lines *lines, const double *counts, xc_motif
 }
 
 /* The four rows after a header, into `motif`. */
-static xc_status read_matrix(xc_lines *lines, xc_motif *motif, double *counts, xc_error *error) {
+static xc_status read_matrix(xc_lines *lines, xc_motif *motif, const count_rows *counts, xc_error *error) {
     unsigned seen = 0;
     for (int place = 0; place < 4; place++) {
         if (!xc_lines_next_filled(lines) || *lines->line == '>')
@@ -74,7 +81,8 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, double *counts, x
             return xc_lines_fail(lines, error, "a row must begin with A, C, G, T or a number, not \"%.20s\"", row);
         if (seen & (1u << base)) return xc_lines_fail(lines, error, "a second row %c", "ACGT"[base]);
         seen |= 1u << base;
-        const xc_status status = read_counts(lines, row, counts + (size_t)base * XC_MOTIF_WIDEST, &motif->width, error);
+        const xc_status status =
+            read_counts(lines, row, counts->value + (size_t)base * counts->stride, &motif->width, error);
         if (status != XC_OK) return status;
     }
     return normalise(lines, counts, motif, error);
@@ -82,8 +90,9 @@ static xc_status read_matrix(xc_lines *lines, xc_motif *motif, double *counts, x
 
 xc_status xc_jaspar_parse(xc_lines *lines, xc_motif_list *motifs, xc_error *error) {
     xc_status status = XC_OK;
-    double *counts = NULL; /* (4, XC_MOTIF_WIDEST) */
-    XC_TRY(xc_allocate(&counts, (size_t)4 * XC_MOTIF_WIDEST, sizeof *counts, "motif counts", error));
+    const size_t most = strlen(lines->next) / strlen("1 ") + 1;
+    count_rows counts = {.stride = most < XC_MOTIF_WIDEST ? most : XC_MOTIF_WIDEST};
+    XC_TRY(xc_allocate(&counts.value, 4 * counts.stride, sizeof *counts.value, "motif counts", error));
     while (xc_lines_next_filled(lines)) {
         if (*lines->line != '>') {
             status = xc_lines_fail(lines, error, "a header \">id name\" is needed here, not \"%.20s\"", lines->line);
@@ -97,10 +106,10 @@ xc_status xc_jaspar_parse(xc_lines *lines, xc_motif_list *motifs, xc_error *erro
             goto fail;
         }
         xc_motif *motif;
-        XC_TRY(xc_motif_append(motifs, id, name, &motif, error));
-        XC_TRY(read_matrix(lines, motif, counts, error));
+        XC_TRY(xc_motif_append(lines, motifs, id, name, &motif, error));
+        XC_TRY(read_matrix(lines, motif, &counts, error));
     }
 fail:
-    free(counts);
+    free(counts.value);
     return status;
 }

@@ -11,6 +11,8 @@
 
 #define LARGEST_FILE ((size_t)64 << 20)
 
+/* ---- lines and words -------------------------------------------------------------------------------------------- */
+
 bool xc_lines_next(xc_lines *lines) {
     lines->line = NULL;
     if (!*lines->next) return false;
@@ -21,7 +23,7 @@ bool xc_lines_next(xc_lines *lines) {
         *end = 0;
     else
         end = lines->next;
-    if (end > line && end[-1] == '\r') end[-1] = 0;
+    while (end > line && end[-1] == '\r') *--end = 0;
     while (isblank((unsigned char)*line)) line++;
     lines->line = line;
     lines->number++;
@@ -40,6 +42,8 @@ xc_status xc_lines_fail(const xc_lines *lines, xc_error *error, const char *form
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
+    for (char *c = what; *c; c++)
+        if (iscntrl((unsigned char)*c)) *c = ' ';
     return xc_fail(error, XC_INPUT, "%s:%u: %s", lines->path, lines->number, what);
 }
 
@@ -53,7 +57,36 @@ char *xc_word_cut(char **text) {
     return word;
 }
 
-xc_status xc_motif_append(xc_motif_list *motifs, const char *id, const char *name, xc_motif **motif, xc_error *error) {
+const char *xc_line_after(const char *line, const char *words) {
+    for (; *words; words++) {
+        if (*words == ' ') {
+            if (!isblank((unsigned char)*line)) return NULL;
+            while (isblank((unsigned char)*line)) line++;
+        } else if (tolower((unsigned char)*line++) != tolower((unsigned char)*words)) {
+            return NULL;
+        }
+    }
+    return line;
+}
+
+/* ---- the list --------------------------------------------------------------------------------------------------- */
+
+/* Copies what fits, without half a UTF-8 character at the end. */
+static void copy_cut(char *to, size_t size, const char *from) {
+    size_t length = strnlen(from, size);
+    if (length == size)
+        for (length = size - 1; length > 0 && ((unsigned char)from[length] & 0xC0) == 0x80;) length--;
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
+xc_status xc_motif_append(const xc_lines *lines, xc_motif_list *motifs, const char *id, const char *name,
+                          xc_motif **motif, xc_error *error) {
+    if (strlen(id) >= sizeof(*motif)->id)
+        return xc_lines_fail(lines, error, "the identifier \"%.40s...\" has %zu characters; give it at most %zu", id,
+                             strlen(id), sizeof(*motif)->id - 1);
+    if (motifs->count == XC_MOTIF_MOST)
+        return xc_lines_fail(lines, error, "more than %u motifs; split the file", XC_MOTIF_MOST);
     /* Room grows by doubling at the powers of two, so that no capacity need be kept. */
     if ((motifs->count & (motifs->count - 1)) == 0) {
         const size_t capacity = motifs->count ? 2 * motifs->count : 1;
@@ -63,53 +96,9 @@ xc_status xc_motif_append(xc_motif_list *motifs, const char *id, const char *nam
     }
     *motif = &motifs->motif[motifs->count++];
     memset(*motif, 0, sizeof **motif);
-    snprintf((*motif)->id, sizeof(*motif)->id, "%s", id);
-    snprintf((*motif)->name, sizeof(*motif)->name, "%s", name);
+    copy_cut((*motif)->id, sizeof(*motif)->id, id);
+    copy_cut((*motif)->name, sizeof(*motif)->name, name);
     return XC_OK;
-}
-
-/* Whether a line begins with "MEME version". It need not be the first: full MEME output has a banner before it. */
-static bool is_meme(const char *text) {
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\r\n");
-        if (strncmp(line, "MEME version", 12) == 0) return true;
-        if (*line == '>') return false;
-        if (!*line) break;
-    }
-    return false;
-}
-
-/* Whether the first line that says something is a JASPAR header. */
-static bool is_jaspar(const char *text) {
-    for (;;) {
-        text += strspn(text, " \t\r\n");
-        if (*text != '#') return *text == '>';
-        text += strcspn(text, "\n");
-    }
-}
-
-xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error) {
-    xc_status status = XC_OK;
-    char *text = NULL;
-    size_t size;
-    *motifs = (xc_motif_list){0};
-    XC_TRY(xc_file_read(path, LARGEST_FILE, &text, &size, error));
-    xc_lines lines = {.path = path, .next = text};
-    if (memchr(text, 0, size)) {
-        status = xc_fail(error, XC_INPUT, "%s: not a text file; give a MEME or JASPAR motif file", path);
-    } else if (is_meme(text)) {
-        status = xc_meme_parse(&lines, motifs, error);
-    } else if (is_jaspar(text)) {
-        status = xc_jaspar_parse(&lines, motifs, error);
-    } else {
-        status =
-            xc_fail(error, XC_INPUT,
-                    "%s: neither a MEME file (a line \"MEME version 4\") nor JASPAR counts (lines \">id name\")", path);
-    }
-    if (status == XC_OK && motifs->count == 0) status = xc_fail(error, XC_INPUT, "%s: holds no motif", path);
-fail:
-    free(text);
-    return status;
 }
 
 void xc_motif_list_free(xc_motif_list *motifs) {
@@ -126,4 +115,70 @@ const xc_motif *xc_motif_find(const xc_motif_list *motifs, const char *name) {
         if (strcasecmp(motifs->motif[i].name, name) == 0 || strcasecmp(motifs->motif[i].id, name) == 0)
             return &motifs->motif[i];
     return NULL;
+}
+
+/* ---- which format ----------------------------------------------------------------------------------------------- */
+
+/* Bytes that no text has: neither of these formats, and nothing that may reach a terminal in an error line. */
+static bool is_text(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (iscntrl((unsigned char)text[i]) && !isspace((unsigned char)text[i])) return false;
+    return true;
+}
+
+/* Whether a line begins with "MEME version". It need not be the first: full MEME output has a banner before it. */
+static bool is_meme(const char *text) {
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += strspn(line, " \t\r\n");
+        if (xc_line_after(line, "MEME version")) return true;
+        if (*line == '>') return false;
+        if (!*line) break;
+    }
+    return false;
+}
+
+/* The first character of the first line that says something. */
+static char first_letter(const char *text) {
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (*text != '#') return *text;
+        text += strcspn(text, "\n");
+    }
+}
+
+xc_status xc_motif_parse(const char *path, char *text, size_t size, xc_motif_list *motifs, xc_error *error) {
+    xc_status status = XC_OK;
+    *motifs = (xc_motif_list){0};
+    if (!is_text(text, size))
+        return xc_fail(error, XC_INPUT, "%s: not a text file; give a MEME or JASPAR motif file", path);
+    if (strncmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3; /* a byte order mark */
+    xc_lines lines = {.path = path, .next = text};
+    if (first_letter(text) == 0)
+        status = xc_fail(error, XC_INPUT, "%s: is empty; give a MEME or JASPAR motif file", path);
+    else if (first_letter(text) == '<')
+        status =
+            xc_fail(error, XC_INPUT, "%s: HTML or XML; give the same motifs as text (meme.txt, or minimal MEME)", path);
+    else if (is_meme(text))
+        status = xc_meme_parse(&lines, motifs, error);
+    else if (first_letter(text) == '>')
+        status = xc_jaspar_parse(&lines, motifs, error);
+    else
+        status =
+            xc_fail(error, XC_INPUT,
+                    "%s: neither a MEME file (a line \"MEME version 4\") nor JASPAR counts (lines \">id name\")", path);
+    if (status == XC_OK && motifs->count == 0)
+        status = xc_fail(error, XC_INPUT, "%s: holds no motif; a line \"MOTIF id name\" begins one", path);
+    return status;
+}
+
+xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error) {
+    xc_status status = XC_OK;
+    char *text = NULL;
+    size_t size;
+    *motifs = (xc_motif_list){0};
+    XC_TRY(xc_file_read(path, LARGEST_FILE, &text, &size, error));
+    XC_TRY(xc_motif_parse(path, text, size, motifs, error));
+fail:
+    free(text);
+    return status;
 }

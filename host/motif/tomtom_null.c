@@ -8,16 +8,16 @@
 
 #include "tomtom.h"
 
-/* to[k] = sum over s of density[s] * from[k - s], for k < count. `from` is zero for BINS places before its start and up
- * to `count` after it; `to` is written up to a whole block. */
+/* to[k] = sum over s of density[s] * from[k - s], for begin <= k < end and s <= span. `from` is zero for BINS places
+ * before its start and up to `end` after it; `to` is written up to a whole block. */
 TOMTOM_CLONES
-static void convolve(const double *restrict from, const double *restrict density, int low, int high, size_t count,
+static void convolve(const double *restrict from, const double *restrict density, int span, size_t begin, size_t end,
                      double *restrict to) {
     typedef double four __attribute__((vector_size(32), aligned(8), may_alias));
     enum { VECTORS = 6, BLOCK = 4 * VECTORS };
-    for (size_t k = 0; k < count; k += BLOCK) {
+    for (size_t k = begin; k < end; k += BLOCK) {
         four sum[VECTORS] = {{0}};
-        for (int s = low; s <= high; s++) {
+        for (int s = 0; s <= span; s++) {
             const double weight = density[s];
             const double *at = from + k - s;
             for (int v = 0; v < VECTORS; v++) sum[v] += weight * *(const four *)(at + 4 * v);
@@ -33,19 +33,20 @@ static void combine(const double *restrict tail, size_t from, size_t to, double 
 
 typedef struct run {
     size_t least, most;   /* the scores (sum of bins) that can be */
-    const double *chance; /* of each score */
+    const double *chance; /* of each, from the least on */
 } run;
 
 /* P(complete score >= k) for k = from..to-1, of a run of `length` query columns. */
 static void sum_tail(const xc_tomtom_query *query, const run *scores, uint32_t length, size_t from, size_t to) {
     const size_t shift = (query->width - length) * (size_t)query->null;
+    const size_t least = scores->least + shift, above_most = scores->most + 1 + shift;
     double sum = 0;
     size_t k = to;
-    for (size_t above = scores->most + 1 + shift; above > to; above--) /* more than anything observed */
-        if (above - 1 >= scores->least + shift) sum += scores->chance[above - 1 - shift];
-    for (; k > from && k > scores->most + 1 + shift; k--) query->tail[k - 1] = 0;
-    for (; k > from && k > scores->least + shift; k--) {
-        sum += scores->chance[k - 1 - shift];
+    for (size_t above = above_most; above > to && above > least; above--) /* more than anything observed */
+        sum += scores->chance[above - 1 - least];
+    for (; k > from && k > above_most; k--) query->tail[k - 1] = 0;
+    for (; k > from && k > least; k--) {
+        sum += scores->chance[k - 1 - least];
         query->tail[k - 1] = sum < 1 ? sum : 1;
     }
     for (; k > from; k--) query->tail[k - 1] = 1;
@@ -65,25 +66,40 @@ static void find_support(const double *density, int *low, int *high) {
         ;
 }
 
+/* The smallest score of each run from `start` on that matters: that a run's complete score reaches `from`, its own or
+ * that of a longer run at best. */
+static void find_needed(const xc_tomtom_query *query, const int *high, uint32_t start, int32_t from, int32_t *needed) {
+    for (uint32_t end = query->width; end-- > start;) {
+        const int32_t unaligned = (int32_t)(query->width - (end - start + 1)), own = from - unaligned * query->null;
+        needed[end] = own;
+        if (end + 1 == query->width) continue;
+        const int32_t longer = needed[end + 1] - high[end + 1];
+        if (longer < own) needed[end] = longer;
+    }
+}
+
 /* Fills edge[n] (the run of n columns at each end, n < width) and window[n] (all runs of n columns). */
 static void sum_runs(xc_tomtom_query *query, size_t stride, size_t from, size_t to) {
     const uint32_t width = query->width;
     bool wanted[XC_TOMTOM_WIDEST + 1];
+    int low[XC_TOMTOM_WIDEST], high[XC_TOMTOM_WIDEST];
+    int32_t needed[XC_TOMTOM_WIDEST];
     for (uint32_t n = 0; n <= width; n++) wanted[n] = n == width || is_width(query->targets, n);
+    for (uint32_t i = 0; i < width; i++) find_support(query->density + i * (TOMTOM_BINS + 1), &low[i], &high[i]);
     for (uint32_t start = 0; start < width; start++) {
         double *old = query->chain[0] + TOMTOM_PADDING, *new = query->chain[1] + TOMTOM_PADDING;
         size_t most = 0, least = 0;
+        find_needed(query, high, start, (int32_t)from, needed);
         memset(old, 0, 2 * TOMTOM_PADDING * sizeof *old);
         old[0] = 1;
         for (uint32_t end = start; end < width; end++) {
-            const double *density = query->density + end * (TOMTOM_BINS + 1);
             const uint32_t length = end - start + 1;
-            int low, high;
-            find_support(density, &low, &high);
-            least += (size_t)low;
-            most += (size_t)high;
-            convolve(old, density, low, high, most + 1, new);
-            memset(new + most + 1, 0, TOMTOM_PADDING * sizeof *new);
+            least += (size_t)low[end];
+            most += (size_t)high[end];
+            const size_t begin = needed[end] > (int32_t)least ? (size_t)needed[end] - least : 0;
+            convolve(old, query->density + end * (TOMTOM_BINS + 1) + low[end], high[end] - low[end], begin,
+                     most - least + 1, new);
+            memset(new + (most - least + 1), 0, TOMTOM_PADDING * sizeof *new);
             const run scores = {least, most, new};
             const bool edge = length < width && (start == 0 || end + 1 == width);
             if (edge || wanted[length]) sum_tail(query, &scores, length, from, to);
@@ -107,8 +123,10 @@ void xc_tomtom_null(xc_tomtom_query *query) {
     }
     const size_t from = (size_t)(least + (int32_t)width * query->null);
     const size_t to = (size_t)(most + (int32_t)width * query->null) + 1;
-    memset(query->edge, 0, (width + 1) * stride * sizeof *query->edge);
-    memset(query->window, 0, (width + 1) * stride * sizeof *query->window);
+    for (size_t n = 0; n <= width; n++) {
+        memset(query->edge + n * stride + from, 0, (to - from) * sizeof *query->edge);
+        memset(query->window + n * stride + from, 0, (to - from) * sizeof *query->window);
+    }
     sum_runs(query, stride, from, to);
 
     /* Of a target of width w: both ends of 1..min(w,width)-1 columns, and each run of w columns; where the target is

@@ -33,14 +33,15 @@ typedef struct xc_picture xc_picture;
 struct xc_picture {
     double width, height; /* points */
     void (*draw)(const xc_picture *picture, cairo_t *cairo, const xc_theme *theme);
-    void *content;                 /* owned by the picture */
+    void *content;                  /* owned by the picture */
     void (*release)(void *content); /* may be NULL */
 };
 
 /* STEM.svg, STEM.pdf and STEM.png, each whole or not at all; PNG at 2 pixels a point. Same picture, same bytes. */
 xc_status xc_picture_write(const xc_picture *picture, const char *stem, xc_error *error);
 
-/* The picture as SVG text, to be freed. */
+/* The picture as SVG text, to be freed: without an XML declaration and with ids of its own, so that many can stand in
+ * one HTML page as they are. */
 xc_status xc_picture_svg(const xc_picture *picture, const xc_theme *theme, char **svg, xc_error *error);
 
 void xc_picture_free(xc_picture *picture);
@@ -52,6 +53,13 @@ typedef enum xc_align { XC_ALIGN_LEFT, XC_ALIGN_CENTRE, XC_ALIGN_RIGHT } xc_alig
 /* One line of text in the figures' one font; (x,y) is on its baseline. Returns its width. */
 double xc_text(cairo_t *cairo, xc_colour colour, double size, bool bold, double x, double y, xc_align align,
                const char *text);
+
+/* The same from x on, its end given up for three points where it would be wider than `room`. */
+double xc_text_fit(cairo_t *cairo, xc_colour colour, double size, bool bold, double x, double y, double room,
+                   const char *text);
+
+/* How wide it would be. */
+double xc_text_width(cairo_t *cairo, double size, bool bold, const char *text);
 
 /* ---- the pictures: each fills *picture; xc_picture_free also on failure ------------------------------------------- */
 
@@ -76,8 +84,12 @@ typedef struct xc_logo_letter {
  * without the correction for small samples. */
 int xc_logo_stack(const float ppm[4], xc_logo_letter letters[4]);
 
-/* Outlines of A C G T as SVG path data in a box of 100 x 100, y downwards, with absolute M L C Z alone. */
+/* Outlines of A C G T as SVG path data in a box of 100 x 100, y downwards, with absolute M L C Z and whole numbers alone;
+ * each fills the box from edge to edge. (letters.c) */
 extern const char *const xc_letter_path[4];
+
+/* Adds a letter's outline to cairo's path, stretched to fill a box exactly. */
+void xc_letter_outline(cairo_t *cairo, int base, double x, double y, double width, double height);
 
 /* Draws the logo without axes into a box: a position is width / positions wide, 2 bits are the box high. */
 void xc_draw_logo(cairo_t *cairo, const xc_theme *theme, const xc_motif *motif, double x, double y, double width,

@@ -7,22 +7,20 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../motif/measure.h"
 #include "../train/room.h"
 #include "room.h"
 
 xc_status xc_sweep_check_folder(const xc_config *config, const char *folder, xc_error *error) {
-    /* Claiming a folder that has a config only compares, so a trial of no name stands for the sweep. */
+    /* A trial of no name stands for the sweep. */
     const xc_trial owner = {.folder = (char *)folder, .config = (xc_config *)config};
-    char *path = xc_path_join(folder, "config.yaml");
-    if (!path) return xc_fail(error, XC_MEMORY, "out of memory for the name of %s/config.yaml", folder);
-    const bool claimed = xc_path_exists(path);
-    free(path);
-    return claimed ? xc_trial_claim_folder(&owner, error) : XC_OK;
+    return xc_trial_check_folder(&owner, error);
 }
 
-static xc_status lock_file(const char *folder, const char *path, int *lock, xc_error *error) {
-    *lock = open(path, O_RDONLY | O_CLOEXEC);
-    if (*lock < 0) return xc_fail(error, XC_IO, "%s: cannot read: %s", path, strerror(errno));
+/* The folder itself is locked: every file in it may be replaced by another while the lock is held. */
+static xc_status lock_folder(const char *folder, int *lock, xc_error *error) {
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0) return xc_fail(error, XC_IO, "%s: cannot read: %s", folder, strerror(errno));
     /* Some network file systems know no locks; a sweep there is the user's to watch. */
     if (flock(*lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return XC_OK;
     return xc_fail(error, XC_IO, "%s: another expconv is at work in this folder; wait for it or choose another --out",
@@ -32,16 +30,22 @@ static xc_status lock_file(const char *folder, const char *path, int *lock, xc_e
 /* Whether a name is one that xc_file_create gives to what it has not finished, "weights.h5.4711.tmp": the user's own
  * files may end in .tmp too. */
 static bool is_leftover(const char *name) {
-    static const char *const written[] = {"results.tsv",   "summary.tsv",      "manifest.tsv",
+    static const char *const written[] = {"results.tsv",   "summary.tsv",      XC_MANIFEST_FILE,
                                           XC_CONFIG_FILE,  XC_WEIGHTS_FILE,    XC_HISTORY_FILE,
                                           XC_METRICS_FILE, XC_CHECKPOINT_FILE, XC_DIVERGED_FILE};
-    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
-        const size_t length = strlen(written[i]);
-        if (strncmp(name, written[i], length) != 0 || name[length] != '.') continue;
-        const size_t digits = strspn(name + length + 1, "0123456789");
-        if (digits > 0 && strcmp(name + length + 1 + digits, ".tmp") == 0) return true;
-    }
-    return false;
+    static const char ending[] = ".tmp";
+    char whole[256];
+    size_t length = strlen(name);
+    if (length < sizeof ending || length >= sizeof whole || strcmp(name + length + 1 - sizeof ending, ending) != 0)
+        return false;
+    length -= sizeof ending - 1;
+    const size_t number_end = length;
+    while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') length--;
+    if (length == number_end || length < 2 || name[length - 1] != '.') return false;
+    snprintf(whole, sizeof whole, "%.*s", (int)(length - 1), name);
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        if (strcmp(whole, written[i]) == 0) return true;
+    return xc_filters_writes(whole);
 }
 
 /* A process that was killed while it wrote leaves temporary files. Under the lock they are nobody's. */
@@ -52,20 +56,31 @@ static void remove_leftovers(const char *folder) {
     if (listing) closedir(listing);
 }
 
+/* Folders of trials that were begun take the filters section of this run, and lose what another one measured. */
+static xc_status claim_begun(const xc_grid *grid, xc_error *error) {
+    xc_status status = XC_OK;
+    for (size_t i = 0; i < grid->count; i++) {
+        const xc_trial *trial = &grid->trial[i];
+        remove_leftovers(trial->folder);
+        if (xc_trial_has(trial, XC_CONFIG_FILE)) XC_TRY(xc_trial_claim_folder(trial, xc_filters_remove, error));
+    }
+fail:
+    return status;
+}
+
 xc_status xc_sweep_claim_folder(const xc_config *config, const xc_grid *grid, const char *folder, int *lock,
                                 xc_error *error) {
     xc_status status = XC_OK;
     const xc_trial owner = {.folder = (char *)folder, .config = (xc_config *)config};
-    char *path = xc_path_join(folder, "config.yaml");
     *lock = -1;
-    if (!path) return xc_fail(error, XC_MEMORY, "out of memory for the name of %s/config.yaml", folder);
-    XC_TRY(xc_trial_claim_folder(&owner, error));
-    XC_TRY(lock_file(folder, path, lock, error));
+    XC_TRY(xc_make_folder(folder, error));
+    XC_TRY(lock_folder(folder, lock, error));
     remove_leftovers(folder);
-    for (size_t i = 0; i < grid->count; i++) remove_leftovers(grid->trial[i].folder);
+    /* The sweep's own config.yaml last: whoever reads the folder never finds measures of another filters section. */
+    XC_TRY(claim_begun(grid, error));
+    XC_TRY(xc_trial_claim_folder(&owner, xc_filters_remove, error));
 fail:
     if (status != XC_OK) xc_sweep_leave_folder(lock);
-    free(path);
     return status;
 }
 

@@ -157,6 +157,7 @@ xc_status xc_grid_build(const xc_config *config, const char *folder, xc_grid *gr
     const size_t count = count_trials(&config->sweep);
     grid->seeds = config->sweep.seeds ? config->sweep.seeds : 1;
     XC_TRY(xc_allocate(&grid->trial, count, sizeof *grid->trial, "the trials of the sweep", error));
+    XC_TRY(xc_allocate(&grid->scores, count, sizeof *grid->scores, "the trials of the sweep", error));
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         if (axis == SEED || axis_listed(&config->sweep, axis)) grid->varied[grid->varied_count++] = axis_name[axis];
     }
@@ -175,7 +176,11 @@ fail:
 }
 
 void xc_grid_free(xc_grid *grid) {
-    for (size_t i = 0; i < grid->count; i++) xc_trial_clear(&grid->trial[i]);
+    for (size_t i = 0; i < grid->count; i++) {
+        xc_trial_clear(&grid->trial[i]);
+        if (grid->scores) xc_filter_scores_clear(&grid->scores[i]);
+    }
     free(grid->trial);
+    free(grid->scores);
     memset(grid, 0, sizeof *grid);
 }

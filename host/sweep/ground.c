@@ -1,4 +1,5 @@
-/* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it.
+/* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it, the
+ * database that filters are compared with.
  *
  * Headers come first: what cannot work with this file's shapes is refused in an instant, not after a long read.
  */
@@ -43,6 +44,13 @@ static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *e
     const xc_split_header *train = &dataset->header[XC_TRAIN];
     if (train->present && train->classes > 0) XC_TRY(check_models(grid, train, error));
     if (!dataset->header[XC_TEST].present) {
+        if (xc_grid_filters(grid)) {
+            status = xc_fail(error, XC_INPUT,
+                             "%s has no test split, on which filters are measured; add one, or leave the config's "
+                             "filters section out",
+                             data->file);
+            goto fail;
+        }
         xc_log(XC_LOG_NOTICE, "%s has no test split; its metrics will be nan", data->file);
         wanted &= ~(1u << XC_TEST);
     }
@@ -58,6 +66,7 @@ xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *gro
     xc_status status = XC_OK;
     memset(ground, 0, sizeof *ground);
     XC_TRY(xc_backend_open(device, &ground->backend, error));
+    XC_TRY(xc_measure_open(xc_grid_filters(grid), &ground->database, error));
     XC_TRY(read_data(grid, &ground->dataset, error));
     XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));
 fail:
@@ -68,4 +77,5 @@ void xc_ground_close(xc_ground *ground) {
     /* data.dataset tells whether the splits were opened. */
     if (ground->data.dataset) xc_train_data_close(&ground->data);
     xc_dataset_free(&ground->dataset);
+    xc_motif_list_free(&ground->database);
 }

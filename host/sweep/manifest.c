@@ -14,7 +14,7 @@ enum { FIELDS = 5, LARGEST_MANIFEST = 256 << 20 };
 
 xc_status xc_sweep_write_manifest(const xc_grid *grid, const char *folder, xc_error *error) {
     xc_file file;
-    char *path = xc_path_join(folder, "manifest.tsv");
+    char *path = xc_path_join(folder, XC_MANIFEST_FILE);
     if (!path) return xc_fail(error, XC_MEMORY, "out of memory for the name of manifest.tsv");
     const xc_status status = xc_file_create(&file, path, true, error);
     free(path);
@@ -39,7 +39,7 @@ static int split_fields(char *line, char *field[FIELDS]) {
 
 xc_status xc_sweep_read_manifest(xc_grid *grid, const char *folder, xc_error *error) {
     xc_status status = XC_OK;
-    char *text = NULL, *path = xc_path_join(folder, "manifest.tsv");
+    char *text = NULL, *path = xc_path_join(folder, XC_MANIFEST_FILE);
     if (!path) return xc_fail(error, XC_MEMORY, "out of memory for the name of manifest.tsv");
     if (!xc_path_exists(path)) goto fail;
     XC_TRY(xc_file_read(path, LARGEST_MANIFEST, &text, NULL, error));

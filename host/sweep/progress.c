@@ -56,8 +56,14 @@ static void write_duration(char *text, size_t size, double seconds) {
 /* Call with the lock held. */
 static void draw(xc_progress *progress) {
     const double now = xc_seconds(), spent = now - progress->started;
-    if (now - progress->shown < REDRAW_SECONDS || progress->sequences <= 0 || spent <= 0) return;
+    const bool training = progress->sequences > 0;
+    if (now - progress->shown < REDRAW_SECONDS || spent <= 0 || (!training && progress->count == 1)) return;
     progress->shown = now;
+    if (!training) { /* trials of an earlier run have their filters measured */
+        xc_log_progress(false, "%zu of %zu trials done, %zu running", progress->done, progress->count,
+                        progress->running);
+        return;
+    }
     const double rate = progress->sequences / spent;
     char left[32];
     write_duration(left, sizeof left, most_left(progress) / rate);
@@ -109,10 +115,12 @@ void xc_progress_finished(xc_progress *progress, const xc_trial *trial) {
 
 void xc_progress_last(xc_progress *progress) {
     const double spent = xc_seconds() - progress->started;
-    if (progress->sequences <= 0 || spent <= 0) return;
+    if (spent <= 0 || (progress->sequences <= 0 && progress->count == 1)) return;
     char took[32];
     write_duration(took, sizeof took, spent);
-    if (progress->count == 1)
+    if (progress->sequences <= 0)
+        xc_log_progress(true, "%zu of %zu trials done, %s", progress->done, progress->count, took);
+    else if (progress->count == 1)
         xc_log_progress(true, "%s%.0f sequences/s, %s", progress->detail, progress->sequences / spent, took);
     else
         xc_log_progress(true, "%zu of %zu trials done, %.0f sequences/s, %s", progress->done, progress->count,

@@ -8,6 +8,8 @@
 
 #include "expconv/sweep.h"
 
+#define XC_MANIFEST_FILE "manifest.tsv"
+
 /* ---- tables.c, manifest.c: written whole or not at all, from a grid that no thread changes meanwhile ------------- */
 
 /* results.tsv: a row a finished trial, in grid order. No clock and no path goes into it, so that the same config gives
@@ -31,25 +33,44 @@ void xc_sweep_write_field(FILE *stream, const char *text);
 /* Refuses a folder that belongs to another config. Writes nothing. */
 xc_status xc_sweep_check_folder(const xc_config *config, const char *folder, xc_error *error);
 
-/* Makes the folder, writes config.yaml, locks it against a second process until xc_sweep_leave_folder, and clears it
- * and the trials' folders of what a killed process left half written. */
+/* Makes the folder, locks it against a second process until xc_sweep_leave_folder, writes config.yaml, and clears it
+ * and the trials' folders of what a killed process left half written, and of what was measured by another filters
+ * section than this config's, which their config.yaml then have. */
 xc_status xc_sweep_claim_folder(const xc_config *config, const xc_grid *grid, const char *folder, int *lock,
                                 xc_error *error);
 void xc_sweep_leave_folder(int *lock);
 
 /* ---- ground.c ---------------------------------------------------------------------------------------------------- */
 
-/* What all trials of a grid share: the backend and the data, read once. Must not be moved while it is open. */
+/* What all trials of a grid share: the backend, the data and the database of motifs, read once. Must not be moved while
+ * it is open. */
 typedef struct xc_ground {
     const xc_backend *backend;
     xc_dataset dataset;
     xc_train_data data;
+    xc_motif_list database; /* of the config's filters section; empty when it names none */
 } xc_ground;
 
-/* Reads the data and checks it, and every trial's model, against each other, so that what cannot work is refused before
- * anything is written. Free with xc_ground_close, also on failure. */
+/* Reads the data and checks it, and every trial's model, against each other, and the ground truth against the database,
+ * so that what cannot work is refused before anything is written. Free with xc_ground_close, also on failure. */
 xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error);
 void xc_ground_close(xc_ground *ground);
+
+/* ---- measure.c --------------------------------------------------------------------------------------------------- */
+
+/* The filters section that all trials of a grid share; NULL when the config has none. */
+const xc_filters_config *xc_grid_filters(const xc_grid *grid);
+
+/* Reads the database that a filters section (NULL: none) names, and checks the ground truth against it. Free with
+ * xc_motif_list_free, also on failure. */
+xc_status xc_measure_open(const xc_filters_config *config, xc_motif_list *database, xc_error *error);
+
+/* Measures the filters of a trained trial, whose config has a filters section, on the test split. XC_INTERRUPTED leaves
+ * it unmeasured. Thread safe for different trials. */
+xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, xc_filter_scores *scores, xc_error *error);
+
+/* What earlier runs measured of a trial whose results have been read; scores->filters is 0 when they did not. */
+xc_status xc_measure_read(const xc_trial *trial, xc_filter_scores *scores, xc_error *error);
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@ struct pack {
 struct sweep {
     const xc_sweep_options *options;
     xc_grid grid;
-    xc_grid shown; /* the grid as the tables see it: shares all pointers with `grid` */
+    xc_grid shown; /* the grid as the tables see it: shares all pointers with `grid`, the scores whole */
     xc_ground ground;
     xc_progress progress;
     xc_trial **queue; /* unfinished trials, pack by pack */
@@ -55,6 +55,9 @@ static xc_status read_states(struct sweep *sweep, xc_error *error) {
     for (size_t i = 0; i < sweep->grid.count; i++) {
         xc_trial *trial = &sweep->grid.trial[i];
         XC_TRY(xc_trial_read_results(trial, error));
+        XC_TRY(xc_measure_read(trial, &sweep->grid.scores[i], error));
+        const bool unmeasured = trial->config->filters && sweep->grid.scores[i].filters == 0;
+        if (trial->status == XC_TRIAL_DONE && unmeasured) trial->status = XC_TRIAL_RUNNING;
     }
     memcpy(sweep->shown.trial, sweep->grid.trial, sweep->grid.count * sizeof *sweep->grid.trial);
 fail:
@@ -108,11 +111,21 @@ static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, doubl
     pthread_mutex_unlock(&sweep->lock);
 }
 
+/* A trial that was trained by an earlier run comes here at once. One that an interruption leaves unmeasured is not
+ * done, and that is no failure of its pack, whose other trials have an epoch to save. */
 static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
     struct sweep *sweep = context;
+    const size_t place = (size_t)(trial - sweep->grid.trial);
+    xc_filter_scores scores = {0};
+    if (trial->status == XC_TRIAL_DONE && trial->config->filters) {
+        const xc_status measured = xc_measure_trial(&sweep->ground, trial, &scores, error);
+        if (measured != XC_OK) trial->status = XC_TRIAL_RUNNING;
+        if (measured != XC_OK) return measured == XC_INTERRUPTED ? XC_OK : measured;
+    }
     xc_progress_finished(&sweep->progress, trial);
     pthread_mutex_lock(&sweep->lock);
-    sweep->shown.trial[trial - sweep->grid.trial] = *trial;
+    sweep->shown.trial[place] = *trial;
+    sweep->grid.scores[place] = scores; /* `shown` has the same ones */
     const xc_status status = write_tables(sweep, error);
     pthread_mutex_unlock(&sweep->lock);
     if (trial->status == XC_TRIAL_DIVERGED) xc_log(XC_LOG_WARNING, "%s diverged: %s", trial->name, trial->reason);
@@ -158,8 +171,8 @@ static void work(void *context, int thread) {
         xc_trial **trials = sweep->queue + pack.first;
         xc_progress_pack_started(&sweep->progress, pack.count);
         if (status == XC_OK)
-            status = xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events,
-                                   &error);
+            status =
+                xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events, &error);
         size_t unfinished = 0;
         for (size_t i = 0; i < pack.count; i++) unfinished += !ended(trials[i]);
         xc_progress_pack_ended(&sweep->progress, unfinished);

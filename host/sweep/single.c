@@ -42,6 +42,31 @@ fail:
     return status;
 }
 
+/* Measures the filters of the trial when it is trained and they were not measured before. */
+static xc_status measure(const xc_grid *grid, const xc_ground *ground, xc_error *error) {
+    xc_status status = XC_OK;
+    const xc_trial *trial = grid->trial;
+    const xc_filters_config *filters = trial->config->filters;
+    xc_filter_scores *scores = grid->scores;
+    if (trial->status != XC_TRIAL_DONE || !filters) return XC_OK;
+    XC_TRY(xc_measure_read(trial, scores, error));
+    if (scores->filters == 0) status = xc_measure_trial(ground, trial, scores, error);
+    if (status == XC_INTERRUPTED)
+        (void)xc_fail(error, XC_INTERRUPTED,
+                      "interrupted: %s is trained, its filters are not measured; run the same command again to go on",
+                      trial->folder);
+    if (status != XC_OK) goto fail;
+    if (!filters->motifs)
+        xc_log(XC_LOG_INFO, "%s: %u filters as motifs", trial->folder, scores->filters);
+    else if (filters->ground_truth_count == 0)
+        xc_log(XC_LOG_INFO, "%s: %u filters, match_any %.4g", trial->folder, scores->filters, scores->match_any);
+    else
+        xc_log(XC_LOG_INFO, "%s: %u filters, match_any %.4g, match_ground_truth %.4g, coverage %.4g", trial->folder,
+               scores->filters, scores->match_any, scores->match_ground_truth, scores->coverage);
+fail:
+    return status;
+}
+
 /* Takes the claim of a run back that ended before it had saved anything, so that another config may have the folder. */
 static void remove_claim(xc_trial *trial) {
     static const char *const files[] = {XC_HISTORY_FILE, XC_CONFIG_FILE};
@@ -73,6 +98,7 @@ xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *optio
         xc_log(XC_LOG_INFO, "%s: trained already", options->folder);
     else
         XC_TRY(train(&grid, &ground, error));
+    XC_TRY(measure(&grid, &ground, error));
 fail:
     if (status != XC_OK && status != XC_INTERRUPTED && lock >= 0 && !claimed_before) remove_claim(grid.trial);
     xc_sweep_leave_folder(&lock);

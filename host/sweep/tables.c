@@ -3,13 +3,16 @@
  * Numbers have nine significant digits and nan is written nan. A trial that diverged has its row, with nan for what was
  * never measured, and is counted in its setting but left out of the statistics.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../train/room.h"
 #include "room.h"
 
-/* The measured columns, in this order; metrics come twice, for the validation and the test split. */
+/* The measured columns, in this order; metrics come twice, for the validation and the test split. What follows
+ * TRAINING_COLUMNS is there when filters are compared with a database, and from MATCH_GROUND_TRUTH on when there is a
+ * ground truth; BEST_Q stands for one column of each of its motifs. */
 enum {
     EPOCHS,
     BEST_EPOCH,
@@ -17,31 +20,59 @@ enum {
     VALID,
     TEST = VALID + XC_METRIC_COUNT,
     CLIP_FRACTION = TEST + XC_METRIC_COUNT,
-    COLUMN_COUNT
+    TRAINING_COLUMNS,
+    MATCH_ANY = TRAINING_COLUMNS,
+    MATCH_GROUND_TRUTH,
+    COVERAGE,
+    BEST_Q
 };
 
-enum { VALUE_LENGTH = 128, NAME_LENGTH = 48 };
+enum { VALUE_LENGTH = 128 };
 
-static void column_name(int column, char *name, size_t size) {
-    if (column == EPOCHS)
-        snprintf(name, size, "epochs");
-    else if (column == BEST_EPOCH)
-        snprintf(name, size, "best_epoch");
-    else if (column == TRAIN_LOSS)
-        snprintf(name, size, "train_loss");
-    else if (column == CLIP_FRACTION)
-        snprintf(name, size, "clip_fraction");
-    else if (column >= TEST)
-        snprintf(name, size, "test_%s", xc_metric_word((xc_metric)(column - TEST)));
-    else
-        snprintf(name, size, "valid_%s", xc_metric_word((xc_metric)(column - VALID)));
+static int count_columns(const xc_grid *grid) {
+    const xc_filters_config *filters = xc_grid_filters(grid);
+    if (!filters || !filters->motifs) return TRAINING_COLUMNS;
+    return filters->ground_truth_count > 0 ? BEST_Q + (int)filters->ground_truth_count : MATCH_ANY + 1;
 }
 
-static double column_value(const xc_trial *trial, int column) {
+/* Writes a column's name with `ending` behind it. */
+static void write_heading(FILE *stream, const xc_grid *grid, int column, const char *ending) {
+    static const char *const words[] = {
+        [EPOCHS] = "epochs",         [BEST_EPOCH] = "best_epoch",
+        [TRAIN_LOSS] = "train_loss", [CLIP_FRACTION] = "clip_fraction",
+        [MATCH_ANY] = "match_any",   [MATCH_GROUND_TRUTH] = "match_ground_truth",
+        [COVERAGE] = "coverage",
+    };
+    const char *prefix = "", *word;
+    if (column >= BEST_Q) {
+        prefix = "q_";
+        word = xc_grid_filters(grid)->ground_truth[column - BEST_Q].name;
+    } else if (column >= VALID && column < CLIP_FRACTION) {
+        prefix = column >= TEST ? "test_" : "valid_";
+        word = xc_metric_word((xc_metric)(column - (column >= TEST ? TEST : VALID)));
+    } else {
+        word = words[column];
+    }
+    fputs(prefix, stream);
+    xc_sweep_write_field(stream, word);
+    fputs(ending, stream);
+}
+
+static double filter_value(const xc_filter_scores *scores, int column) {
+    if (scores->filters == 0) return NAN; /* of a trial that diverged */
+    if (column == MATCH_ANY) return scores->match_any;
+    if (column == MATCH_GROUND_TRUTH) return scores->match_ground_truth;
+    return column == COVERAGE ? scores->coverage : scores->best_q[column - BEST_Q];
+}
+
+/* Of trial number `place`. */
+static double column_value(const xc_grid *grid, size_t place, int column) {
+    const xc_trial *trial = &grid->trial[place];
     if (column == EPOCHS) return trial->epochs;
     if (column == BEST_EPOCH) return trial->best_epoch;
     if (column == TRAIN_LOSS) return trial->train_loss;
     if (column == CLIP_FRACTION) return trial->clip_fraction;
+    if (column >= TRAINING_COLUMNS) return filter_value(&grid->scores[place], column);
     return column >= TEST ? trial->test.mean[column - TEST] : trial->valid.mean[column - VALID];
 }
 
@@ -78,14 +109,14 @@ static xc_status open_table(const char *folder, const char *name, xc_file *file,
 
 xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_error *error) {
     xc_file file;
-    char name[NAME_LENGTH];
+    const int columns = count_columns(grid);
     const xc_status status = open_table(folder, "results.tsv", &file, error);
     if (status != XC_OK) return status;
     for (int32_t i = 0; i < grid->varied_count; i++) fprintf(file.stream, "%s\t", grid->varied[i]);
     fputs("state", file.stream);
-    for (int column = 0; column < COLUMN_COUNT; column++) {
-        column_name(column, name, sizeof name);
-        fprintf(file.stream, "\t%s", name);
+    for (int column = 0; column < columns; column++) {
+        fputc('\t', file.stream);
+        write_heading(file.stream, grid, column, "");
     }
     fputc('\n', file.stream);
     for (size_t i = 0; i < grid->count; i++) {
@@ -93,7 +124,7 @@ xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_err
         if (!finished(trial)) continue;
         write_varied(file.stream, grid, trial, grid->varied_count);
         fprintf(file.stream, "\t%s", xc_trial_status_word(trial->status));
-        for (int column = 0; column < COLUMN_COUNT; column++) write_number(file.stream, column_value(trial, column));
+        for (int column = 0; column < columns; column++) write_number(file.stream, column_value(grid, i, column));
         fputc('\n', file.stream);
     }
     return xc_file_commit(&file, error);
@@ -101,19 +132,20 @@ xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_err
 
 /* ---- summary ---------------------------------------------------------------------------------------------------- */
 
-static const char *const statistic_names[] = {"mean", "sd", "median", "q1", "q3"};
+static const char *const statistic_endings[] = {"_mean", "_sd", "_median", "_q1", "_q3"};
 
-static bool summarised(int column) { return column == EPOCHS || (column >= TEST && column < CLIP_FRACTION); }
+static bool summarised(int column) { return column == EPOCHS || (column >= TEST && column != CLIP_FRACTION); }
 
 static void write_summary_header(FILE *stream, const xc_grid *grid, int32_t settings) {
-    char name[NAME_LENGTH];
+    const int columns = count_columns(grid);
     for (int32_t i = 0; i < settings; i++) fprintf(stream, "%s\t", grid->varied[i]);
     fputs("trials\tdiverged", stream);
-    for (int column = 0; column < COLUMN_COUNT; column++) {
+    for (int column = 0; column < columns; column++) {
         if (!summarised(column)) continue;
-        column_name(column, name, sizeof name);
-        for (size_t i = 0; i < sizeof statistic_names / sizeof *statistic_names; i++)
-            fprintf(stream, "\t%s_%s", name, statistic_names[i]);
+        for (size_t i = 0; i < sizeof statistic_endings / sizeof *statistic_endings; i++) {
+            fputc('\t', stream);
+            write_heading(stream, grid, column, statistic_endings[i]);
+        }
     }
     fputc('\n', stream);
 }
@@ -122,6 +154,7 @@ static void write_summary_header(FILE *stream, const xc_grid *grid, int32_t sett
 static void write_setting(FILE *stream, const xc_grid *grid, int32_t settings, size_t first, size_t count,
                           double *values) {
     size_t ended = 0, diverged = 0;
+    const int columns = count_columns(grid);
     for (size_t i = first; i < first + count; i++) {
         ended += finished(&grid->trial[i]);
         diverged += grid->trial[i].status == XC_TRIAL_DIVERGED;
@@ -129,11 +162,11 @@ static void write_setting(FILE *stream, const xc_grid *grid, int32_t settings, s
     if (ended == 0) return;
     write_varied(stream, grid, &grid->trial[first], settings);
     fprintf(stream, "%s%zu\t%zu", settings > 0 ? "\t" : "", ended, diverged);
-    for (int column = 0; column < COLUMN_COUNT; column++) {
+    for (int column = 0; column < columns; column++) {
         if (!summarised(column)) continue;
         size_t used = 0;
         for (size_t i = first; i < first + count; i++)
-            if (grid->trial[i].status == XC_TRIAL_DONE) values[used++] = column_value(&grid->trial[i], column);
+            if (grid->trial[i].status == XC_TRIAL_DONE) values[used++] = column_value(grid, i, column);
         const xc_statistics statistics = xc_statistics_of(values, used);
         write_number(stream, statistics.mean);
         write_number(stream, statistics.deviation);

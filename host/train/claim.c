@@ -1,6 +1,7 @@
 /* claim.c: a trial's folder belongs to one config. It is claimed by writing config.yaml, and refused to every other
  * config, saying where the two differ. The text is compared, not the values: the same config always writes the same
- * text.
+ * text. The filters section may change, at the price of what was measured by it: training does not depend on it. What
+ * those measures are, the caller knows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,21 +68,78 @@ fail:
     return status;
 }
 
-xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error) {
+/* The text without its filters section, to be freed. It is the last one that is written, so other lines keep their
+ * numbers. */
+static char *without_filters(const char *text) {
+    static const char section[] = "filters:";
+    char *rest = malloc(strlen(text) + 1), *end = rest;
+    bool inside = false;
+    for (const char *line = text; rest && *line;) {
+        const size_t length = xc_line_length(line) + (line[xc_line_length(line)] == '\n');
+        if (indentation(line) == 0) inside = strncmp(line, section, strlen(section)) == 0;
+        if (!inside) {
+            memcpy(end, line, length);
+            end += length;
+        }
+        line += length;
+    }
+    if (rest) *end = 0;
+    return rest;
+}
+
+/* What a folder has, against what a trial would write. Texts are NULL without a config.yaml; close_claim frees. */
+typedef struct folder_claim {
+    char *path;
+    char *there, *here;                 /* config.yaml, and what it should be */
+    char *trained_there, *trained_here; /* both without how they are measured */
+} folder_claim;
+
+static void close_claim(folder_claim *claim) {
+    free(claim->path);
+    free(claim->there);
+    free(claim->here);
+    free(claim->trained_there);
+    free(claim->trained_here);
+}
+
+/* Refuses a folder whose networks are trained otherwise. */
+static xc_status open_claim(const xc_trial *trial, folder_claim *claim, xc_error *error) {
     xc_status status = XC_OK;
-    char *here = NULL, *there = NULL, *path = xc_path_join(trial->folder, XC_CONFIG_FILE);
-    if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
-    XC_TRY(xc_config_write(trial->config, &here, error));
-    if (xc_path_exists(path)) {
-        XC_TRY(xc_file_read(path, XC_TEXT_LIMIT, &there, NULL, error));
-        if (strcmp(here, there) != 0) status = refuse_folder(trial->folder, there, here, error);
-    } else {
+    claim->path = xc_path_join(trial->folder, XC_CONFIG_FILE);
+    if (!claim->path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
+    XC_TRY(xc_config_write(trial->config, &claim->here, error));
+    if (!xc_path_exists(claim->path)) return XC_OK;
+    XC_TRY(xc_file_read(claim->path, XC_TEXT_LIMIT, &claim->there, NULL, error));
+    claim->trained_there = without_filters(claim->there);
+    claim->trained_here = without_filters(claim->here);
+    if (!claim->trained_there || !claim->trained_here)
+        return xc_fail(error, XC_MEMORY, "no memory for the text of %s", claim->path);
+    if (strcmp(claim->trained_here, claim->trained_there) != 0)
+        status = refuse_folder(trial->folder, claim->trained_there, claim->trained_here, error);
+fail:
+    return status;
+}
+
+xc_status xc_trial_check_folder(const xc_trial *trial, xc_error *error) {
+    folder_claim claim = {0};
+    const xc_status status = open_claim(trial, &claim, error);
+    close_claim(&claim);
+    return status;
+}
+
+xc_status xc_trial_claim_folder(const xc_trial *trial, void (*stale)(const char *folder), xc_error *error) {
+    xc_status status = XC_OK;
+    folder_claim claim = {0};
+    XC_TRY(open_claim(trial, &claim, error));
+    if (!claim.there) {
         XC_TRY(xc_make_folder(trial->folder, error));
-        XC_TRY(write_text(path, here, error));
+        XC_TRY(write_text(claim.path, claim.here, error));
+    } else if (strcmp(claim.here, claim.there) != 0) {
+        if (!stale) XC_TRY(refuse_folder(trial->folder, claim.there, claim.here, error));
+        stale(trial->folder);
+        XC_TRY(write_text(claim.path, claim.here, error));
     }
 fail:
-    free(here);
-    free(there);
-    free(path);
+    close_claim(&claim);
     return status;
 }

@@ -210,7 +210,7 @@ static xc_status find_unfinished(const train_loop *loop, xc_trial *const *trials
     xc_status status = XC_OK;
     *unfinished_count = 0;
     for (int32_t i = 0; i < count; i++) {
-        XC_TRY(xc_trial_claim_folder(trials[i], error));
+        XC_TRY(xc_trial_claim_folder(trials[i], NULL, error));
         XC_TRY(xc_trial_read_results(trials[i], error));
         if (trials[i]->status == XC_TRIAL_DONE || trials[i]->status == XC_TRIAL_DIVERGED) {
             xc_finish_clean(trials[i]);

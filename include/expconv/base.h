@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#define XC_VERSION "0.1.0"
+
 /* ---- errors ---------------------------------------------------------------------------------------------------- */
 
 /* Every kind of failure, once: X(name, word). The word is what a log shows. */

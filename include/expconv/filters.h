@@ -60,8 +60,8 @@ xc_status xc_filters_score(const xc_filters_config *config, const xc_motif_list 
                            const xc_motif_list *database, const xc_tomtom_result *matches, xc_filter_scores *scores,
                            xc_error *error);
 
-/* Refuses ground truth identifiers that the database does not have, naming the first, and when there are several how
- * many; each must be there, as a match could otherwise never be seen. */
+/* Refuses a ground truth motif none of whose identifiers is in the database, naming the first: no filter could ever match
+ * it. Some may be missing: a release of JASPAR holds one version of each matrix, and a list may name all versions. */
 xc_status xc_filters_check(const xc_filters_config *config, const xc_motif_list *database, xc_error *error);
 
 /* ---- a trial's files -------------------------------------------------------------------------------------------- */

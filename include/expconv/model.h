@@ -282,6 +282,9 @@ xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uin
 /* The logits (T,batch,classes) of the last forward, into host memory. */
 void xc_pack_logits(const xc_pack *pack, float *logits);
 
+/* The same where they lie, good until the pack's next call; NULL when the backend's memory is not the host's. */
+const float *xc_pack_lend_logits(const xc_pack *pack);
+
 /* Mean loss of each trial (T) of the last forward, and its gradient at the logits kept for backward. */
 xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error);
 

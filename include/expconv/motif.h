@@ -27,11 +27,14 @@ typedef struct xc_motif_list {
 } xc_motif_list;
 
 /* Reads MEME (version 4 and later) or JASPAR PFM (counts or plain rows), told apart by content. Accepts what is seen in
- * the wild: CRLF, blank lines, a missing final newline, no name, lower case, background lines, URL lines, `E=` or not. A
- * motif that has a log-odds matrix alone becomes background times 2^(score / 100), as in the MEME suite. Refuses, with
- * file and line: a truncated matrix, rows that do not sum to 1 (MEME; within 0.02, then normalised), negative or NaN
- * entries, width 0 or above 10,000, another alphabet than DNA, files above 64 MiB. PFM counts become probabilities
- * without pseudocounts. Free with xc_motif_list_free, also on failure. */
+ * the wild: CRLF, a byte order mark, blank lines, a missing final newline, no name, lower case, background lines, URL
+ * lines, `E=` or not, no `w=` or `nsites=`, alphabet blocks whose symbols are those of DNA, equal ids. Of two matrices
+ * of a motif the probabilities count. One that has a log-odds matrix alone becomes background times 2^(score / 100), as
+ * in the MEME suite: background of both strands, 100 sites and 0.01 pseudocounts taken back. Names are cut to 63 bytes.
+ * PFM counts become probabilities without pseudocounts. Refuses, with file and line: a truncated matrix or one with
+ * rows too many, rows that do not sum to 1 (MEME; within 0.02, then normalised), negative or NaN entries, width 0 or
+ * above 10,000, no `alength=`, another alphabet than DNA, ids above 63 bytes, files above 64 MiB or a million motifs.
+ * Free with xc_motif_list_free, also on failure. */
 xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error);
 void xc_motif_list_free(xc_motif_list *motifs);
 
@@ -50,7 +53,8 @@ double xc_motif_information(const float ppm[4]);
 void xc_motif_clip(xc_motif *motif, double bits, uint32_t padding);
 
 /* Writes MEME version 4: alphabet, strands, background (flat when the list has none), and of each motif id, name (when
- * it has one) and probabilities with six decimals, nsites as it is. */
+ * it has one) and probabilities with six decimals that sum to exactly 1, nsites as it is. Refuses (XC_INPUT) an id or
+ * name that would not be read back: empty ids, blanks, `=` in a name. */
 xc_status xc_meme_write(FILE *stream, const xc_motif_list *motifs, xc_error *error);
 
 /* The same into a file, whole or not at all. */

@@ -123,8 +123,15 @@ xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc
 /* Whether two trials can share a pack. */
 bool xc_trials_fit(const xc_config *a, const xc_config *b);
 
-/* Writes folder/config.yaml, or checks that the one there is the same; another config's folder is refused. */
-xc_status xc_trial_claim_folder(const xc_trial *trial, xc_error *error);
+/* Refuses a folder that holds another config, naming the first key that differs; the section `filters` is not looked
+ * at, as it says how a trained network is measured and not how it is trained. Writes nothing. Thread safe. */
+xc_status xc_trial_check_folder(const xc_trial *trial, xc_error *error);
+
+/* Writes folder/config.yaml, or checks that the one there is the same; another config's folder is refused. Where the
+ * section `filters` alone differs, `stale` removes what was measured by the other one, and only then is the new
+ * config.yaml written: whenever the process is killed, measures stand beside the config that they were made by. Without
+ * `stale` (NULL) such a folder is refused too. Not to be called by two threads or processes for one folder. */
+xc_status xc_trial_claim_folder(const xc_trial *trial, void (*stale)(const char *folder), xc_error *error);
 
 /* Reads the results of a finished trial back: done when metrics.tsv and weights.h5 exist, diverged when diverged.txt
  * does (its one line is the reason). XC_TRIAL_RUNNING when there is a checkpoint, XC_TRIAL_WAITING otherwise. Refuses a
