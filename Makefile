@@ -2,7 +2,7 @@
 #
 #   make            ./expconv and ./libexpconv.a
 #   make deps       installs missing Debian packages (apt; sudo when not root); does nothing when all is there
-#   make demo       simulates the paper's task 1 small, sweeps relu and exponential, prints the table
+#   make demo       simulates the paper's task 1 small, sweeps relu and exponential, makes the page that compares them
 #   make test       everything that a machine without a GPU can prove; ends with "N passed, N failed"
 #   make fuzz       random motif files at the reader for FUZZ_SECONDS (60), with sanitizers; installs clang
 #   make bench      the questions of bench/, beside the peers that are installed
@@ -116,12 +116,14 @@ deps:
 	  echo "run as root: apt-get install$$missing"; exit 1; }; as=sudo; fi; \
 	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null
 
-# Task 1 of the paper, small: simulate, train relu and exponential side by side, print the table.
+# Task 1 of the paper, small: simulate, train relu and exponential side by side, match their filters, make the page.
 demo: deps
 	@$(MAKE) $(PARALLEL) expconv
 	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
 	./expconv simulate --task motifs --motifs configs/motifs/task1.meme --sequences 10000 --seed 1 --out $(BUILD)/demo/task1.h5
 	./expconv sweep configs/demo.yaml --out $(BUILD)/demo/sweep
+	./expconv report $(BUILD)/demo/sweep
+	@echo "the page:  $(BUILD)/demo/sweep/report.html (its figures: $(BUILD)/demo/sweep/figures)"
 	@echo "the table: $(BUILD)/demo/sweep/summary.tsv (one row a trial: $(BUILD)/demo/sweep/results.tsv)"
 
 test: deps

@@ -141,7 +141,7 @@ static void test_columns_that_make_sense(void **state) {
 
 static void test_diverged_trials_are_not_measured(void **state) {
     (void)state;
-    char more[1024];
+    char more[1200];
     snprintf(more, sizeof more,
              "train: {epochs: 3, batch: 30, optimizer: sgd}\nsweep: {learning_rate: [0.01, 1.0e+30]}\n%s",
              section(make_database(), ""));
@@ -250,7 +250,7 @@ static void test_killed_again_and_again(void **state) {
 
 /* Many thresholds make the measuring long enough to be interrupted. */
 static const char *many_thresholds(void) {
-    static char text[4096];
+    static char text[3000];
     size_t length = 0;
     for (int i = 1; i < 400; i++)
         length += (size_t)snprintf(text + length, sizeof text - length, "%s0.%03d", i > 1 ? "," : "", 2 * i + 1);
@@ -551,7 +551,7 @@ static void test_filters_ctrl_c(void **state) {
     (void)state;
     const char *config = make_sweep_with("with.yaml", section(make_database(), ""));
     sweep_into(config, "sweep", "");
-    char arguments[3000];
+    char arguments[3600];
     snprintf(arguments, sizeof arguments, "filters %s --quiet --threads 2 --thresholds %s --out %s", in_folder("sweep"),
              many_thresholds(), in_folder("out"));
     const pid_t child = start(0, arguments);

@@ -90,7 +90,7 @@ static void test_page_is_complete(void **state) {
 static void test_numbers_are_those_of_the_tables(void **state) {
     (void)state;
     const char *sweep = make_measured_sweep("out", filters_section);
-    char *page = make_page(sweep), *summary = read_text(in_folder("out/summary.tsv")), text[64];
+    char *page = make_page(sweep), *summary = read_text(in_folder("out/summary.tsv")), text[160];
     static const char *const columns[] = {"test_auroc_median",         "test_aupr_median", "match_any_median",
                                           "match_ground_truth_median", "coverage_median",  "epochs_median"};
     for (int setting = 0; setting < 2; setting++)

@@ -616,7 +616,7 @@ static const struct {
     xc_metric monitor;
     bool reverse_complement;
 } shipped[] = {
-    {"configs/demo.yaml", 0, 2, 0, 0, 0, 0, XC_METRIC_AUPR, false}, /* as many seeds as time allows */
+    {"configs/demo.yaml", 2, 2, 0, 0, 0, 0, XC_METRIC_AUPR, false}, /* as many seeds as time allows */
     {"configs/paper/task1.yaml", 3, 17, 0, 0, 0, 10, XC_METRIC_AUPR, false},
     {"configs/paper/task2.yaml", 3, 17, 0, 0, 0, 10, XC_METRIC_AUPR, false},
     {"configs/paper/task3.yaml", 2, 11, 0, 0, 0, 10, XC_METRIC_AUROC, false},

@@ -301,6 +301,7 @@ static xc_status take(xc_ppm_collector *c, uint32_t count, const float *activati
             list->largest = activation;
             set_threshold(c, f);
         }
+        __builtin_prefetch(list->end + 12, 1);
         *list->end = (xc_ppm_hit){activation, place + step * row};
         list->end += (inside >> row & 1) & (activation > list->threshold); /* it may have risen since it was found */
         if (__builtin_expect(list->end == list->limit, 0)) {

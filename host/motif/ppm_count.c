@@ -43,28 +43,42 @@ INLINE uint64_t load_word(const uint8_t *at, const uint8_t *end) {
     return le64toh(word);
 }
 
-/* Adds to sums (bytes, 16) the `bytes` bytes of each window that begins at bases + place; at most MOST_SUMS. */
-INLINE void add_bytes(const int bytes, const xc_ppm_plan *plan, const uint8_t *bases, const uint8_t *end,
-                      const uint32_t *place, uint32_t count, uint32_t *sums) {
+/* Hits whose activation is above one threshold, and not above the next. */
+typedef struct range {
+    float above, most;
+} range;
+
+INLINE bool is_in(const range *in, const xc_ppm_hit *hit) {
+    return hit->activation > in->above && hit->activation <= in->most;
+}
+
+/* Adds to sums (bytes,16) the `bytes` bytes at `bases` + place of the hits in range, of at most MOST_SUMS; returns how
+ * many these were. */
+INLINE uint32_t add_bytes(const int bytes, const xc_ppm_plan *plan, const uint8_t *bases, const xc_ppm_hit *hit,
+                          uint32_t count, const range *in, uint32_t *sums) {
     const sixteen *one_hot = (const sixteen *)plan->one_hot;
+    const uint8_t *end = plan->dna->bases + (size_t)plan->dna->sequences * plan->dna->row_bytes;
     sixteen sum[WORD_BYTES] = {{0}};
     _Alignas(16) uint8_t narrow[WORD_BYTES * 16];
+    uint32_t added = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const uint64_t word = load_word(bases + place[i] / 4, end) >> 2 * (place[i] % 4);
+        if (!is_in(in, hit + i)) continue;
+        const uint64_t word = load_word(bases + hit[i].place / 4, end) >> 2 * (hit[i].place % 4);
         for (int b = 0; b < bytes; b++) sum[b] += one_hot[word >> 8 * b & 255];
+        added++;
     }
     for (int b = 0; b < bytes; b++) *(sixteen *)(narrow + 16 * b) = sum[b];
     for (int i = 0; i < 16 * bytes; i++) sums[i] += narrow[i];
+    return added;
 }
 
 /* The same with the number of bytes a constant, so that the sums stay in registers. */
-static void add_some_bytes(uint32_t bytes, const xc_ppm_plan *plan, const uint8_t *bases, const uint8_t *end,
-                           const uint32_t *place, uint32_t count, uint32_t *sums) {
+static uint32_t add_some_bytes(uint32_t bytes, const xc_ppm_plan *plan, const uint8_t *bases, const xc_ppm_hit *hit,
+                               uint32_t count, const range *in, uint32_t *sums) {
     switch (bytes) {
-#define CASE(n)                                             \
-    case n:                                                 \
-        add_bytes(n, plan, bases, end, place, count, sums); \
-        break;
+#define CASE(n) \
+    case n:     \
+        return add_bytes(n, plan, bases, hit, count, in, sums);
         CASE(1)
         CASE(2)
         CASE(3)
@@ -75,22 +89,26 @@ static void add_some_bytes(uint32_t bytes, const xc_ppm_plan *plan, const uint8_
 #undef CASE
         default:
             assert(false);
+            return 0;
     }
 }
 
-/* Windows at these places into sums (WINDOW_BYTES,16); what is beyond the window is counted too and nobody's. */
-static void add_windows(const xc_ppm_plan *plan, uint32_t sequence, const uint32_t *place, uint32_t count,
-                        uint32_t *sums) {
-    const xc_dna_view *dna = plan->dna;
-    const uint8_t *bases = dna->bases + (size_t)sequence * dna->row_bytes;
-    const uint8_t *end = dna->bases + (size_t)dna->sequences * dna->row_bytes;
+/* Windows of the hits in range into sums (WINDOW_BYTES,16), where what is beyond the window is nobody's; returns how
+ * many. */
+static uint32_t add_windows(const xc_ppm_plan *plan, uint32_t sequence, const xc_ppm_hit *hit, uint32_t count,
+                            const range *in, uint32_t *sums) {
+    const uint8_t *bases = plan->dna->bases + (size_t)sequence * plan->dna->row_bytes;
     const uint32_t bytes = (plan->window + 3) / 4;
+    uint32_t windows = 0;
     for (uint32_t i = 0; i < count; i += MOST_SUMS) {
         const uint32_t some = count - i < MOST_SUMS ? count - i : MOST_SUMS;
-        for (uint32_t b = 0; b < bytes; b += WORD_BYTES)
-            add_some_bytes(bytes - b < WORD_BYTES ? bytes - b : WORD_BYTES, plan, bases + b, end, place + i, some,
-                           sums + 16 * b);
+        for (uint32_t b = 0; b < bytes; b += WORD_BYTES) {
+            const uint32_t together = bytes - b < WORD_BYTES ? bytes - b : WORD_BYTES;
+            const uint32_t added = add_some_bytes(together, plan, bases + b, hit + i, some, in, sums + 16 * b);
+            if (b == 0) windows += added;
+        }
     }
+    return windows;
 }
 
 /* Takes the N of a window out of sums, where they were counted as A. */
@@ -104,16 +122,6 @@ static void remove_unknown(const xc_ppm_plan *plan, uint32_t from, uint32_t plac
     }
 }
 
-/* The places of hits (count) with activations in (above, most], into place; returns how many. */
-static uint32_t choose(const xc_ppm_hit *hit, uint32_t count, float above, float most, uint32_t *place) {
-    uint32_t chosen = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        place[chosen] = hit[i].place;
-        chosen += (hit[i].activation > above) & (hit[i].activation <= most);
-    }
-    return chosen;
-}
-
 /* Counts of windows on the forward strand, sums (WINDOW_BYTES,16), to those of a filter, bases (window,4). */
 static void add_sums(const xc_ppm_plan *plan, const uint32_t *sums, bool reverse, uint64_t *bases) {
     const uint32_t last = 4 * plan->window - 1; /* the complement of base b is 3 - b: all is read backwards */
@@ -122,21 +130,16 @@ static void add_sums(const xc_ppm_plan *plan, const uint32_t *sums, bool reverse
 
 void xc_ppm_count(const xc_ppm_plan *plan, const xc_ppm_chunk *chunk, uint32_t count, uint32_t filter, float largest,
                   const xc_ppm_counts *counts) {
-    enum { SOME = 512 };
-    uint32_t place[SOME];
-    for (uint32_t first = 0; first < count; first += SOME)
-        for (uint32_t t = 0; t < plan->thresholds; t++) {
-            uint32_t sums[WINDOW_BYTES * 16] = {0};
-            const size_t row = (size_t)filter * plan->thresholds + t;
-            const float above = plan->fraction[t] * largest;
-            const float most = t + 1 < plan->thresholds ? plan->fraction[t + 1] * largest : largest;
-            const uint32_t left = count - first < SOME ? count - first : SOME;
-            const uint32_t some = choose(chunk->hit + first, left, above, most, place);
-            if (some == 0) continue;
-            add_windows(plan, chunk->sequence, place, some, sums);
-            for (uint32_t i = 0; plan->dna->run_start && i < some; i++)
-                remove_unknown(plan, chunk->sequence, place[i], sums);
-            add_sums(plan, sums, chunk->reverse, counts->bases + row * plan->window * 4);
-            counts->sites[row] += some;
-        }
+    for (uint32_t t = 0; t < plan->thresholds; t++) {
+        uint32_t sums[WINDOW_BYTES * 16] = {0};
+        const size_t row = (size_t)filter * plan->thresholds + t;
+        const bool last = t + 1 == plan->thresholds;
+        const range in = {plan->fraction[t] * largest, last ? largest : plan->fraction[t + 1] * largest};
+        const uint32_t windows = add_windows(plan, chunk->sequence, chunk->hit, count, &in, sums);
+        if (windows == 0) continue;
+        for (uint32_t i = 0; plan->dna->run_start && i < count; i++)
+            if (is_in(&in, &chunk->hit[i])) remove_unknown(plan, chunk->sequence, chunk->hit[i].place, sums);
+        add_sums(plan, sums, chunk->reverse, counts->bases + row * plan->window * 4);
+        counts->sites[row] += windows;
+    }
 }

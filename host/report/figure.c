@@ -14,7 +14,7 @@
 /* PNG pixels a point. */
 #define PIXELS 2
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+/* ---- drawing ---------------------------------------------------------------------------------------------------- */
 
 static cairo_status_t append(void *context, const unsigned char *data, unsigned int length) {
     return xc_bytes_append(context, data, length) ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_NO_MEMORY;
@@ -83,7 +83,7 @@ static xc_status render_svg(const xc_picture *picture, const xc_theme *theme, xc
     return status;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static xc_status write_file(const char *stem, const char *ending, const xc_bytes *content, xc_error *error) {
     xc_status status = XC_OK;
@@ -141,7 +141,7 @@ void xc_picture_free(xc_picture *picture) {
     *picture = (xc_picture){0};
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 void xc_set_colour(cairo_t *cairo, xc_colour colour) {
     cairo_set_source_rgb(cairo, colour.red, colour.green, colour.blue);

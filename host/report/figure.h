@@ -9,7 +9,7 @@
 
 #include "expconv/report.h"
 
-/* ---- theme.c ----------------------------------------------------------------------------------------------------- */
+/* ---- theme.c ---------------------------------------------------------------------------------------------------- */
 
 typedef struct xc_colour {
     double red, green, blue; /* 0 to 1 */
@@ -26,7 +26,7 @@ typedef struct xc_theme {
 /* Files are written in light; the page shows both. */
 extern const xc_theme xc_theme_light, xc_theme_dark;
 
-/* ---- figure.c ---------------------------------------------------------------------------------------------------- */
+/* ---- figure.c --------------------------------------------------------------------------------------------------- */
 
 typedef struct xc_picture xc_picture;
 
@@ -61,7 +61,7 @@ double xc_text_fit(cairo_t *cairo, xc_colour colour, double size, bool bold, dou
 /* How wide it would be. */
 double xc_text_width(cairo_t *cairo, double size, bool bold, const char *text);
 
-/* ---- the pictures: each fills *picture; xc_picture_free also on failure ------------------------------------------- */
+/* ---- the pictures: each fills *picture; xc_picture_free also on failure ----------------------------------------- */
 
 /* logo.c, sheet.c */
 xc_status xc_logo_picture(const xc_motif *motif, xc_picture *picture, xc_error *error);
@@ -72,7 +72,7 @@ xc_status xc_boxes_picture(const xc_grid *grid, const xc_measure *measure, xc_pi
 xc_status xc_curves_picture(const xc_grid *grid, size_t first, xc_picture *picture, xc_error *error);
 xc_status xc_activations_picture(const xc_grid *grid, xc_picture *picture, xc_error *error);
 
-/* ---- logo.c: how letters stand, for cairo and for the page -------------------------------------------------------- */
+/* ---- logo.c: how letters stand, for cairo and for the page ------------------------------------------------------ */
 
 typedef struct xc_logo_letter {
     int base;              /* 0 to 3 */
@@ -84,8 +84,8 @@ typedef struct xc_logo_letter {
  * without the correction for small samples. */
 int xc_logo_stack(const float ppm[4], xc_logo_letter letters[4]);
 
-/* Outlines of A C G T as SVG path data in a box of 100 x 100, y downwards, with absolute M L C Z and whole numbers alone;
- * each fills the box from edge to edge. (letters.c) */
+/* Outlines of A C G T as SVG path data in a box of 100 x 100, y downwards, with absolute M L C Z and whole numbers
+ * alone; each fills the box from edge to edge. (letters.c) */
 extern const char *const xc_letter_path[4];
 
 /* Adds a letter's outline to cairo's path, stretched to fill a box exactly. */

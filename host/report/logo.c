@@ -9,7 +9,7 @@
 
 #define LOWEST_LETTER 0.005 /* bits */
 
-/* ---- heights ----------------------------------------------------------------------------------------------------- */
+/* ---- heights ---------------------------------------------------------------------------------------------------- */
 
 /* xc_motif_information adds 1e-7 to each p, which makes a certain base taller than 2 bits. */
 static double information_of(const float ppm[4]) {
@@ -37,7 +37,7 @@ int xc_logo_stack(const float ppm[4], xc_logo_letter letters[4]) {
     return count;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+/* ---- drawing ---------------------------------------------------------------------------------------------------- */
 
 void xc_draw_logo(cairo_t *cairo, const xc_theme *theme, const xc_motif *motif, double x, double y, double width,
                   double height) {
@@ -56,7 +56,7 @@ void xc_draw_logo(cairo_t *cairo, const xc_theme *theme, const xc_motif *motif, 
     }
 }
 
-/* ---- one logo as a figure ---------------------------------------------------------------------------------------- */
+/* ---- one logo as a figure --------------------------------------------------------------------------------------- */
 
 /* All in points. */
 #define LEFT 36.0

@@ -35,7 +35,7 @@ typedef struct filter_sheet {
     bool ground_truth;      /* any */
 } filter_sheet;
 
-/* ---- layout ------------------------------------------------------------------------------------------------------ */
+/* ---- layout ----------------------------------------------------------------------------------------------------- */
 
 /* As many columns as make the sheet stand like a page, with few empty places in the last row; three where there are as
  * many filters. */
@@ -65,7 +65,7 @@ static void lay_out(filter_sheet *sheet, xc_picture *picture) {
     picture->height = sheet->top + (double)rows * (CELL_HEIGHT + ROW_GAP) + FOOTER_HEIGHT + MARGIN - ROW_GAP;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+/* ---- drawing ---------------------------------------------------------------------------------------------------- */
 
 /* "21,348 sites". */
 static void write_sites(double sites, char text[48]) {
@@ -158,7 +158,7 @@ static void draw_sheet(const xc_picture *picture, cairo_t *cairo, const xc_theme
     draw_footer(cairo, theme, sheet, picture->width, picture->height - MARGIN);
 }
 
-/* ---- the picture ------------------------------------------------------------------------------------------------- */
+/* ---- the picture ------------------------------------------------------------------------------------------------ */
 
 static void release_sheet(void *content) {
     filter_sheet *sheet = content;

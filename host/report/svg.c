@@ -25,8 +25,7 @@ bool xc_bytes_append(xc_bytes *buffer, const void *data, size_t length) {
 
 static bool append_text(xc_bytes *buffer, const char *text) { return xc_bytes_append(buffer, text, strlen(text)); }
 
-/* ---- shorter ------------------------------------------------------------------------------------------------------
- */
+/* ---- shorter ---------------------------------------------------------------------------------------------------- */
 
 /* What a style says anyway when it says nothing. */
 static const char *const defaults[] = {"fill-rule:nonzero;",
@@ -81,8 +80,7 @@ static bool shorten(const char *text, xc_bytes *out) {
     return good;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------
- */
+/* ---- names ------------------------------------------------------------------------------------------------------ */
 
 /* The next id, where it is defined or used; NULL at the end. Cairo writes text as glyphs, so that none of the three
  * marks can stand for anything else. */

@@ -106,7 +106,7 @@ typedef struct outcome {
 
 /* Starts `expconv ARGUMENTS` through the shell, which becomes it. file_limit > 0: no file may be larger. */
 static inline pid_t start(rlim_t file_limit, const char *arguments) {
-    char command[4096];
+    char command[8192];
     const char *program = getenv("EXPCONV");
     snprintf(command, sizeof command, "exec %s %s >'%s/stdout' 2>'%s/stderr'", program ? program : "./expconv",
              arguments, folder, folder);
