@@ -165,9 +165,7 @@ double xc_plot_y(const xc_plot *plot, double value) {
 static void draw_rule(cairo_t *cairo, xc_colour colour, double x1, double y1, double x2, double y2) {
     xc_set_colour(cairo, colour);
     cairo_set_line_width(cairo, XC_LINE);
-    cairo_move_to(cairo, x1, y1);
-    cairo_line_to(cairo, x2, y2);
-    cairo_stroke(cairo);
+    xc_draw_rule(cairo, x1, y1, x2, y2);
 }
 
 void xc_draw_plot(cairo_t *cairo, const xc_theme *theme, const xc_plot *plot) {

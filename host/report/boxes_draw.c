@@ -7,12 +7,6 @@
 
 #define BOX_FROM 4 /* trials; fewer are shown as points with their median */
 
-static void draw_rule(cairo_t *cairo, double x1, double y1, double x2, double y2) {
-    cairo_move_to(cairo, x1, y1);
-    cairo_line_to(cairo, x2, y2);
-    cairo_stroke(cairo);
-}
-
 static void draw_box(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme, const xc_box *at, double middle) {
     const double top = middle - c->box_height / 2;
     cairo_rectangle(cairo, at->lower_quartile, top, at->upper_quartile - at->lower_quartile, c->box_height);
@@ -21,8 +15,8 @@ static void draw_box(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme, c
     xc_set_colour(cairo, xc_mix(theme->series[0], theme->paper, 0.7));
     cairo_set_line_width(cairo, 0.7);
     cairo_stroke(cairo);
-    draw_rule(cairo, at->lower_whisker, middle, at->lower_quartile, middle);
-    draw_rule(cairo, at->upper_quartile, middle, at->upper_whisker, middle);
+    xc_draw_rule(cairo, at->lower_whisker, middle, at->lower_quartile, middle);
+    xc_draw_rule(cairo, at->upper_quartile, middle, at->upper_whisker, middle);
 }
 
 static void draw_cell(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme, const xc_plot *plot,
@@ -41,7 +35,7 @@ static void draw_cell(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme, 
     }
     xc_set_colour(cairo, theme->ink);
     cairo_set_line_width(cairo, 1.3);
-    draw_rule(cairo, at.median, middle - c->box_height / 2 - 1, at.median, middle + c->box_height / 2 + 1);
+    xc_draw_rule(cairo, at.median, middle - c->box_height / 2 - 1, at.median, middle + c->box_height / 2 + 1);
 }
 
 static void draw_note(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme, const xc_plot *plot,
@@ -62,7 +56,7 @@ static void draw_panel(const xc_boxes *c, cairo_t *cairo, const xc_theme *theme,
         const double middle = plot->top + c->row[r].middle;
         xc_set_colour(cairo, theme->grid);
         cairo_set_line_width(cairo, XC_LINE);
-        draw_rule(cairo, plot->left, middle, right, middle);
+        xc_draw_rule(cairo, plot->left, middle, right, middle);
         draw_cell(c, cairo, theme, plot, cell, middle);
         draw_note(c, cairo, theme, plot, cell, middle);
     }

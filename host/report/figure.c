@@ -26,8 +26,7 @@ static xc_status cairo_failure(cairo_status_t reason, const char *what, xc_error
     return xc_fail(error, XC_IO, "cannot draw the figure as %s: %s", what, cairo_status_to_string(reason));
 }
 
-/* Without hints a text is as wide on pixels as it is on paper. */
-static void set_exact_text(cairo_t *cairo) {
+void xc_set_exact_text(cairo_t *cairo) {
     cairo_font_options_t *options = cairo_font_options_create();
     cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
     cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
@@ -39,7 +38,7 @@ static void set_exact_text(cairo_t *cairo) {
 static cairo_status_t draw_on(cairo_surface_t *surface, const xc_picture *picture, const xc_theme *theme, double scale,
                               bool on_paper) {
     cairo_t *cairo = cairo_create(surface);
-    set_exact_text(cairo);
+    xc_set_exact_text(cairo);
     cairo_scale(cairo, scale, scale);
     if (on_paper) {
         xc_set_colour(cairo, theme->paper);
@@ -141,10 +140,16 @@ void xc_picture_free(xc_picture *picture) {
     *picture = (xc_picture){0};
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------- */
+/* ---- colours, lines, text --------------------------------------------------------------------------------------- */
 
 void xc_set_colour(cairo_t *cairo, xc_colour colour) {
     cairo_set_source_rgb(cairo, colour.red, colour.green, colour.blue);
+}
+
+void xc_draw_rule(cairo_t *cairo, double x1, double y1, double x2, double y2) {
+    cairo_move_to(cairo, x1, y1);
+    cairo_line_to(cairo, x2, y2);
+    cairo_stroke(cairo);
 }
 
 #define TEXT_LENGTH 512
@@ -188,14 +193,20 @@ double xc_text(cairo_t *cairo, xc_colour colour, double size, bool bold, double 
     return width;
 }
 
+void xc_text_cut(cairo_t *cairo, double size, bool bold, double room, char *text, size_t capacity) {
+    static const char points[] = "…";
+    for (size_t kept = strlen(text); kept > 0 && xc_text_width(cairo, size, bold, text) > room;) {
+        /* A letter of several bytes goes whole, and the points find room in the memory. */
+        do kept--;
+        while (kept > 0 && ((text[kept] & 0xc0) == 0x80 || kept + sizeof points > capacity));
+        memcpy(text + kept, points, sizeof points);
+    }
+}
+
 double xc_text_fit(cairo_t *cairo, xc_colour colour, double size, bool bold, double x, double y, double room,
                    const char *text) {
     char shown[TEXT_LENGTH];
-    snprintf(shown, sizeof shown - sizeof "…", "%s", text);
-    for (size_t kept = strlen(shown); kept > 0 && xc_text_width(cairo, size, bold, shown) > room;) {
-        /* A letter of several bytes goes whole. */
-        while (--kept > 0 && (shown[kept] & 0xc0) == 0x80) continue;
-        strcpy(shown + kept, "…");
-    }
+    snprintf(shown, sizeof shown, "%s", text);
+    xc_text_cut(cairo, size, bold, room, shown, sizeof shown);
     return xc_text(cairo, colour, size, bold, x, y, XC_ALIGN_LEFT, shown);
 }

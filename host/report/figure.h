@@ -61,6 +61,16 @@ double xc_text_fit(cairo_t *cairo, xc_colour colour, double size, bool bold, dou
 /* How wide it would be. */
 double xc_text_width(cairo_t *cairo, double size, bool bold, const char *text);
 
+/* Cuts `text`, in its memory of `capacity` bytes (4 or more), so that with "…" at its end it is at most `room` wide;
+ * leaves it when it is. */
+void xc_text_cut(cairo_t *cairo, double size, bool bold, double room, char *text, size_t capacity);
+
+/* Text without hints, which is as wide on pixels as it is on paper; what pictures are drawn with. */
+void xc_set_exact_text(cairo_t *cairo);
+
+/* A straight line in the colour and of the width that are set. */
+void xc_draw_rule(cairo_t *cairo, double x1, double y1, double x2, double y2);
+
 /* ---- the pictures: each fills *picture; xc_picture_free also on failure ----------------------------------------- */
 
 /* logo.c, sheet.c */

@@ -7,18 +7,26 @@
 
 /* ---- widths ------------------------------------------------------------------------------------------------------ */
 
-double xc_label_width(double size, bool bold, const char *text) {
+/* What text is measured on while there is no picture yet; to be destroyed. */
+static cairo_t *new_ruler(void) {
     cairo_surface_t *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
     cairo_t *cairo = cairo_create(surface);
-    cairo_font_options_t *options = cairo_font_options_create();
-    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
-    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-    cairo_set_font_options(cairo, options);
-    cairo_font_options_destroy(options);
-    const double width = xc_text_width(cairo, size, bold, text);
-    cairo_destroy(cairo);
-    cairo_surface_destroy(surface);
+    cairo_surface_destroy(surface); /* which cairo holds */
+    xc_set_exact_text(cairo);
+    return cairo;
+}
+
+double xc_label_width(double size, bool bold, const char *text) {
+    cairo_t *ruler = new_ruler();
+    const double width = xc_text_width(ruler, size, bold, text);
+    cairo_destroy(ruler);
     return width;
+}
+
+void xc_label_fit(char *text, double size, bool bold, double width) {
+    cairo_t *ruler = new_ruler();
+    xc_text_cut(ruler, size, bold, width, text, XC_LABEL_SIZE);
+    cairo_destroy(ruler);
 }
 
 double xc_ticks_width(const xc_ticks *ticks) {
@@ -30,22 +38,6 @@ double xc_ticks_width(const xc_ticks *ticks) {
         if (width > widest) widest = width;
     }
     return widest;
-}
-
-/* Bytes of the text without its last character of UTF-8. */
-static size_t without_last(const char *text, size_t length) {
-    while (length > 0 && ((unsigned char)text[--length] & 0xC0) == 0x80) continue;
-    return length;
-}
-
-void xc_label_fit(char *text, double size, bool bold, double width) {
-    static const char ellipsis[] = "…";
-    size_t length = strlen(text);
-    while (xc_label_width(size, bold, text) > width && length > 0) {
-        length = without_last(text, length);
-        if (length + sizeof ellipsis > XC_LABEL_SIZE) continue;
-        memcpy(text + length, ellipsis, sizeof ellipsis);
-    }
 }
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */

@@ -79,9 +79,7 @@ static void draw_bits_axis(cairo_t *cairo, const xc_theme *theme, double right) 
         const char number[2] = {(char)('0' + bits), 0};
         if (bits > 0) {
             xc_set_colour(cairo, theme->grid);
-            cairo_move_to(cairo, LEFT, y);
-            cairo_line_to(cairo, right, y);
-            cairo_stroke(cairo);
+            xc_draw_rule(cairo, LEFT, y, right, y);
         }
         xc_text(cairo, theme->muted, NUMBER_SIZE, false, LEFT - 7, y + 0.36 * NUMBER_SIZE, XC_ALIGN_RIGHT, number);
     }
@@ -122,9 +120,7 @@ static void draw_figure(const xc_picture *picture, cairo_t *cairo, const xc_them
     draw_positions(cairo, theme, motif, pitch);
     xc_draw_logo(cairo, theme, motif, LEFT, TOP, width, LOGO_HEIGHT);
     xc_set_colour(cairo, theme->muted);
-    cairo_move_to(cairo, LEFT - 3, floor);
-    cairo_line_to(cairo, LEFT + width, floor);
-    cairo_stroke(cairo);
+    xc_draw_rule(cairo, LEFT - 3, floor, LEFT + width, floor);
 }
 
 static void release_motif(void *content) {

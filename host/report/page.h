@@ -29,9 +29,6 @@ extern const char xc_page_css[], xc_page_js[];
 void xc_page_text(FILE *stream, const char *text);
 void xc_page_base64(FILE *stream, const char *bytes, size_t size);
 
-/* Rounds the numbers of an SVG, in place, to what can be seen: two decimals, or three digits below 1. */
-void xc_page_shorten(char *svg);
-
 /* "0.972"; an en dash for NaN. */
 void xc_page_number(FILE *stream, double value, int decimals);
 

@@ -51,7 +51,6 @@ static xc_status write_data(FILE *out, const xc_picture *picture, const xc_theme
     char *svg = NULL;
     const xc_status status = xc_picture_svg(picture, theme, &svg, error);
     if (status == XC_OK) {
-        xc_page_shorten(svg);
         fputs("data:image/svg+xml;base64,", out);
         xc_page_base64(out, svg, strlen(svg));
     }

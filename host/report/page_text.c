@@ -44,36 +44,6 @@ void xc_page_base64(FILE *stream, const char *bytes, size_t size) {
     }
 }
 
-/* Of 12.345678 what is behind "12." when rounded; of 0.00123456 three digits. Returns the length of the new text. */
-static size_t round_number(const char *number, size_t length, char text[64]) {
-    char copy[64];
-    snprintf(copy, sizeof copy, "%.*s", (int)length, number);
-    const double value = strtod(copy, NULL);
-    int used = value >= 1 ? snprintf(text, 64, "%.2f", value) : snprintf(text, 64, "%.3g", value);
-    if (strchr(text, 'e')) used = snprintf(text, 64, "%.8f", value);
-    if (!strchr(text, '.')) return (size_t)used;
-    while (text[used - 1] == '0') used--;
-    return (size_t)(text[used - 1] == '.' ? used - 1 : used);
-}
-
-void xc_page_shorten(char *svg) {
-    char text[64], *to = svg;
-    for (const char *from = svg; *from;) {
-        const size_t whole = strspn(from, "0123456789"), point = whole && from[whole] == '.';
-        const size_t length = whole + point + (point ? strspn(from + whole + 1, "0123456789") : 0);
-        if (point && length - whole > 3 && length < sizeof text) {
-            const size_t used = round_number(from, length, text);
-            memcpy(to, text, used);
-            to += used;
-        } else {
-            memmove(to, from, length ? length : 1);
-            to += length ? length : 1;
-        }
-        from += length ? length : 1;
-    }
-    *to = 0;
-}
-
 void xc_page_number(FILE *stream, double value, int decimals) {
     if (isfinite(value))
         fprintf(stream, "%.*f", decimals, value);

@@ -98,9 +98,7 @@ static void draw_label(cairo_t *cairo, const xc_theme *theme, const xc_motif *mo
 static void draw_line(cairo_t *cairo, xc_colour colour, double x, double y, double width) {
     xc_set_colour(cairo, colour);
     cairo_set_line_width(cairo, 0.5);
-    cairo_move_to(cairo, x, y);
-    cairo_line_to(cairo, x + width, y);
-    cairo_stroke(cairo);
+    xc_draw_rule(cairo, x, y, x + width, y);
 }
 
 /* What says: a motif that was planted. Returns its width. */
@@ -140,7 +138,7 @@ static void draw_footer(cairo_t *cairo, const xc_theme *theme, const filter_shee
     double x = MARGIN;
     if (sheet->ground_truth) {
         x += draw_mark(cairo, theme, x, y);
-        x += xc_text(cairo, theme->muted, LABEL_SIZE, false, x, y, XC_ALIGN_LEFT, "ground truth motif") + 12;
+        x += xc_text(cairo, theme->muted, LABEL_SIZE, false, x, y, XC_ALIGN_LEFT, "matches a ground truth motif") + 12;
     }
     xc_text_fit(cairo, theme->muted, LABEL_SIZE, false, x, y, width - MARGIN - x,
                 "letter height: information, each logo 0 to 2 bits");

@@ -42,26 +42,25 @@ static size_t default_at(const char *text) {
     return 0;
 }
 
-/* Rounds a fraction of four digits or more to three: a thousandth of a point is finer than any printer. Returns what is
- * behind it. */
+/* Rounds a number of more than two decimals to two, a hundredth of a point being finer than eyes; below 1, where it may
+ * be a factor, to three digits. Never writes an exponent, which some readers of SVG do not know. Returns what is behind
+ * it. */
 static const char *append_number(const char *text, xc_bytes *out, bool *good) {
-    char rounded[48];
+    char number[64];
     const size_t whole = strspn(text, "0123456789");
     const size_t fraction = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
     const size_t length = whole + (fraction ? 1 + fraction : 0);
-    if (fraction < 4 || length >= sizeof rounded - 4) {
+    if (fraction < 3 || length >= sizeof number) {
         *good = xc_bytes_append(out, text, length);
         return text + length;
     }
-    unsigned long long thousandths = 0;
-    for (size_t i = 0; i < length && i < whole + 4; i++)
-        if (i != whole) thousandths = 10 * thousandths + (unsigned)(text[i] - '0');
-    thousandths += text[whole + 4] >= '5';
-    snprintf(rounded, sizeof rounded, "%llu.%03llu", thousandths / 1000, thousandths % 1000);
-    size_t kept = strlen(rounded);
-    while (rounded[kept - 1] == '0') kept--;
-    if (rounded[kept - 1] == '.') kept--;
-    *good = xc_bytes_append(out, rounded, kept);
+    const bool below_one = strspn(text, "0") == whole;
+    const size_t decimals = below_one ? strspn(text + whole + 1, "0") + 3 : 2;
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    size_t kept = (size_t)snprintf(number, sizeof number, "%.*f", (int)decimals, strtod(number, NULL));
+    while (number[kept - 1] == '0') kept--;
+    if (number[kept - 1] == '.') kept--;
+    *good = xc_bytes_append(out, number, kept);
     return text + length;
 }
 
