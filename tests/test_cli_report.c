@@ -125,6 +125,32 @@ static void test_same_sweep_same_bytes(void **state) {
     end(&result);
 }
 
+/* A report that was killed leaves temporary files: the next removes its own, and no others. */
+static void test_leftovers_are_removed(void **state) {
+    (void)state;
+    static const char *const kept[] = {"out/notes.tmp", "out/mine.html.99999999.tmp",
+                                       "out/figures/mine.svg.99999999.tmp", "out/figures/test_auroc.txt.99999999.tmp",
+                                       "out/figures/test_auroc.svg.tmp"};
+    static const char *const removed[] = {"out/report.html.99999999.tmp", "out/figures/test_auroc.svg.99999999.tmp",
+                                          "out/figures/filters.tiny.relu.s000.png.99999999.tmp",
+                                          "out/figures/training.tiny.pdf.99999999.tmp",
+                                          "out/figures/activations.svg.99999999.tmp"};
+    enum { KEPT = sizeof kept / sizeof *kept, REMOVED = sizeof removed / sizeof *removed };
+    const char *sweep = make_measured_sweep("out", "");
+    char living[64];
+    snprintf(living, sizeof living, "out/figures/test_auroc.png.%ld.tmp", (long)getpid()); /* is at work */
+    assert_int_equal(mkdir(in_folder("out/figures"), 0777), 0);
+    for (int i = 0; i < KEPT; i++) write_text(kept[i], "mine");
+    for (int i = 0; i < REMOVED; i++) write_text(removed[i], "half");
+    write_text(living, "half");
+    outcome result = run("report %s --quiet", sweep);
+    assert_done(&result);
+    end(&result);
+    for (int i = 0; i < KEPT; i++) assert_true(exists(in_folder("%s", kept[i])));
+    for (int i = 0; i < REMOVED; i++) assert_false(exists(in_folder("%s", removed[i])));
+    assert_true(exists(in_folder("%s", living)));
+}
+
 /* ---- what is missing ----------------------------------------------------------------------------------------------
  */
 
@@ -156,6 +182,49 @@ static void test_what_diverged_and_why(void **state) {
     assert_contains(page, cell(manifest, 1, "reason"));
     assert_contains(page, "1&nbsp;done, 1&nbsp;diverged");
     free(manifest);
+    free(page);
+}
+
+static void test_everything_diverged(void **state) {
+    (void)state;
+    const char *config = make_config("wild.yaml", make_data("data.h5"),
+                                     "train: {epochs: 2, batch: 30, optimizer: sgd, learning_rate: 1.0e+30}\n"
+                                     "sweep: {seeds: 2}\n");
+    outcome result = run("sweep %s --quiet --out %s", config, in_folder("out"));
+    assert_done(&result);
+    end(&result);
+    char *page = make_page(in_folder("out"));
+    assert_contains(page, "<strong>Every network diverged.</strong>");
+    assert_absent(page, "were not measured"); /* there is nothing to measure */
+    assert_absent(page, "Median over");
+    free(page);
+}
+
+/* Nothing is said of matches where none were looked for, nor of planted motifs where none are named. */
+static void test_compared_with_nothing_or_without_ground_truth(void **state) {
+    (void)state;
+    char *page = make_page(make_measured_sweep("alone", "filters: {threshold: 0.5}\n"));
+    static const char *const words[] = {"planted", "no match", "best match", "Match any", "database"};
+    assert_contains(page, "<strong>Filters were compared with nothing.</strong>");
+    assert_int_equal(count_parts(page, "<ol class=\"sheet\">"), TRIALS);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_absent(page, words[i]);
+    free(page);
+    page = make_page(make_measured_sweep("plain", "filters: {motifs: configs/motifs/task1.meme, evalue: 12}\n"));
+    assert_contains(page, "the median fraction of filters that match any motif of the database is");
+    assert_contains(page, "<em>Match any</em>");
+    assert_absent(page, "planted");
+    free(page);
+}
+
+/* Some networks' filters are not there: their number is said, and what there is is shown. */
+static void test_some_filters_are_not_measured(void **state) {
+    (void)state;
+    const char *sweep = make_measured_sweep("out", filters_section);
+    static const char *const files[] = {"filters.tsv", "filters.meme", "tomtom.tsv"};
+    for (int i = 0; i < 3; i++) assert_int_equal(unlink(in_folder("out/trials/%s/%s", trial_names[5], files[i])), 0);
+    char *page = make_page(sweep);
+    assert_contains(page, "Of the 6 networks that are done, 5 had their filters measured");
+    assert_int_equal(count_parts(page, "<ol class=\"sheet\">"), TRIALS - 1);
     free(page);
 }
 
@@ -273,8 +342,12 @@ int main(void) {
         IN_FOLDER(test_numbers_are_those_of_the_tables),
         IN_FOLDER(test_nothing_is_asked_of_anywhere),
         IN_FOLDER(test_same_sweep_same_bytes),
+        IN_FOLDER(test_leftovers_are_removed),
         IN_FOLDER(test_unfinished_and_unmeasured),
         IN_FOLDER(test_what_diverged_and_why),
+        IN_FOLDER(test_everything_diverged),
+        IN_FOLDER(test_compared_with_nothing_or_without_ground_truth),
+        IN_FOLDER(test_some_filters_are_not_measured),
         IN_FOLDER(test_wrong_use),
         IN_FOLDER(test_in_chromium),
     };

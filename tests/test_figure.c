@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../host/report/svg.h"
 #include "figure_fixture.h"
 #include "folder_fixture.h"
 
@@ -184,6 +185,33 @@ static void pictures_share_no_names(void **state) {
     free(svg[1]);
 }
 
+static void expect_cleaned(const char *text, const char *expected) {
+    char raw[256];
+    xc_bytes clean = {0};
+    snprintf(raw, sizeof raw, "<?xml?><svg %s/>", text);
+    assert_true(xc_svg_clean(&(xc_bytes){.data = raw, .count = strlen(raw)}, &clean));
+    snprintf(raw, sizeof raw, "<svg %s/>", expected);
+    assert_string_equal(clean.data, raw);
+    free(clean.data);
+}
+
+static void numbers_are_rounded_to_what_is_seen(void **state) {
+    (void)state;
+    expect_cleaned("d=\"M 12.345678 -0.456789 L 1.5 7 0.25\"", "d=\"M12.35 -0.457L1.5 7 0.25\"");
+    expect_cleaned("d=\"9.996000 0.999900 100.000001 0.000000\"", "d=\"10 1 100 0\"");
+    expect_cleaned("transform=\"matrix(0.000123456,0,0,0.75,12,8.126)\"",
+                   "transform=\"matrix(0.000123,0,0,0.75,12,8.13)\"");
+    expect_cleaned("r=\"0.0000123456\"", "r=\"0.0000123\""); /* no exponent */
+    expect_cleaned("version=\"1.1\" fill=\"rgb(12.156863%,100%,0%)\"", "version=\"1.1\" fill=\"rgb(12.16%,100%,0%)\"");
+    expect_cleaned("", "");
+}
+
+static void paths_are_written_without_what_draws_nothing(void **state) {
+    (void)state;
+    expect_cleaned("d=\"M 1 2 L 3 -4 C 1 2 3 4 5 6 Z M 1 2 \"", "d=\"M1 2L3 -4C1 2 3 4 5 6Z\"");
+    expect_cleaned("d=\"M 1 2 L 3 4 Z M 1.5 2 L 7 7 \"", "d=\"M1 2L3 4ZM1.5 2L7 7 \""); /* goes on drawing */
+}
+
 static void expect_one_line(const char *word) {
     assert_non_null(strstr(error.text, word));
     assert_null(strchr(error.text, '\n'));
@@ -270,6 +298,8 @@ int main(void) {
         IN_FOLDER(three_files_are_what_they_say),
         IN_FOLDER(the_same_picture_gives_the_same_bytes),
         cmocka_unit_test(pictures_share_no_names),
+        cmocka_unit_test(numbers_are_rounded_to_what_is_seen),
+        cmocka_unit_test(paths_are_written_without_what_draws_nothing),
         IN_FOLDER(a_folder_that_is_not_there_is_one_line),
         IN_FOLDER(a_name_that_is_taken_is_one_line),
         IN_FOLDER(a_full_disk_leaves_the_old_figure),

@@ -189,14 +189,16 @@ static void test_activations(void **state) {
 
 static void test_shapes(void **state) {
     (void)state;
-    static const shape shapes[] = {
-        {1, 1, XC_PADDING_SAME, 1, XC_EXPONENTIAL},   {16, 19, XC_PADDING_SAME, 1, XC_RELU},
-        {17, 8, XC_PADDING_SAME, 1, XC_EXPONENTIAL},  {3, 8, XC_PADDING_VALID, 1, XC_RELU},
-        {35, 19, XC_PADDING_VALID, 5, XC_SOFTPLUS},   {4, 31, XC_PADDING_VALID, 1, XC_EXPONENTIAL},
-        {2, 67, XC_PADDING_VALID, 1, XC_EXPONENTIAL},
+    static const struct {
+        shape of;
+        uint32_t window;
+    } cases[] = {
+        {{1, 1, XC_PADDING_SAME, 1, XC_EXPONENTIAL}, 20},   {{8, 9, XC_PADDING_SAME, 1, XC_RELU}, 28},
+        {{17, 8, XC_PADDING_SAME, 1, XC_EXPONENTIAL}, 6},   {{3, 8, XC_PADDING_VALID, 1, XC_RELU}, 64},
+        {{32, 19, XC_PADDING_SAME, 1, XC_RELU}, 2},         {{41, 19, XC_PADDING_VALID, 5, XC_SOFTPLUS}, 30},
+        {{4, 31, XC_PADDING_VALID, 1, XC_EXPONENTIAL}, 20}, {{2, 67, XC_PADDING_VALID, 1, XC_EXPONENTIAL}, 20},
     };
-    static const uint32_t windows[] = {20, 2, 6, 64, 30, 20, 20};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check(&shapes[i], cpu(), windows[i], &HALF, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i].of, cpu(), cases[i].window, &HALF, 1);
 }
 
 static void test_thresholds(void **state) {
@@ -219,6 +221,26 @@ static void test_ends(void **state) {
         /* A window of 2 could begin at 1 .. 64, but without padding the middles are 4 .. 62 only. */
         assert_int_equal(check(&of, cpu(), 2, &least, 1), ITEMS * (i == 0 ? 64 : 59));
     }
+}
+
+/* Sequences longer than what is searched at a time, each of one base: no count may run over. */
+static void test_long_runs(void **state) {
+    (void)state;
+    static const double least = 0;
+    const xc_split random = split;
+    const shape of = {.filters = 9, .width = 5, .pool = 1, .activation = XC_EXPONENTIAL};
+    xc_dna_builder builder;
+    uint8_t codes[600];
+    MUST(xc_dna_builder_open(&builder, 3, sizeof codes, error));
+    for (int i = 0; i < 3; i++) {
+        memset(codes, i == 0 ? 1 : 0, sizeof codes);
+        MUST(xc_dna_builder_append(&builder, codes, error));
+    }
+    split = (xc_split){.classes = 2, .reverse_complement = true};
+    xc_dna_builder_finish(&builder, &split.dna);
+    assert_int_equal(check(&of, cpu(), 20, &least, 1), 9 * 6 * (600 - 20 - 1));
+    xc_split_free(&split);
+    split = random;
 }
 
 static xc_motif_list extract(const xc_network *network, double threshold) {
@@ -277,6 +299,9 @@ static void test_failures(void **state) {
     xc_split_free(&other);
     network.state.parameters[block->beta + 17] = NAN;
     for (int threads = 1; threads <= 3; threads++) expect_failure(&network, &split, threads, XC_INPUT, "filter 17");
+    network.state.parameters[block->beta + 3] = NAN; /* of those that are compared eight at a time */
+    expect_failure(&network, &split, 1, XC_INPUT, "filter 3 ");
+    network.state.parameters[block->beta + 3] = 0;
     network.state.parameters[block->beta + 17] = INFINITY;
     network.config->model.activation = XC_RELU;
     expect_failure(&network, &split, 1, XC_INPUT, "filter 17");
@@ -409,9 +434,9 @@ static int close_split(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations), cmocka_unit_test(test_shapes),      cmocka_unit_test(test_thresholds),
-        cmocka_unit_test(test_ends),        cmocka_unit_test(test_few_windows), cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_first_block), cmocka_unit_test(test_kernels),     cmocka_unit_test(test_clip),
-        cmocka_unit_test(test_information), cmocka_unit_test(test_list),
+        cmocka_unit_test(test_ends),        cmocka_unit_test(test_long_runs),   cmocka_unit_test(test_few_windows),
+        cmocka_unit_test(test_failures),    cmocka_unit_test(test_first_block), cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_clip),        cmocka_unit_test(test_information), cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests(tests, open_split, close_split);
 }

@@ -225,6 +225,27 @@ static void thirty_two_filters_are_four_by_eight(void **state) {
     xc_picture_free(&wide);
 }
 
+/* Of filters that were compared with nothing it is not said that they match nothing. */
+static void a_sheet_says_nothing_of_matches_that_were_not_looked_for(void **state) {
+    (void)state;
+    const xc_filter_match none[2] = {{.q = NAN}, {.q = NAN}};
+    const xc_filter_match *const match[] = {none, NULL};
+    size_t glyphs[2];
+    for (int i = 0; i < 2; i++) {
+        xc_motif_list filters;
+        xc_picture picture;
+        char *svg;
+        make_filters(2, 20, &filters);
+        MUST(xc_sheet_picture("a trial", &filters, match[i], &picture, &error));
+        MUST(xc_picture_svg(&picture, &xc_theme_light, &svg, &error));
+        glyphs[i] = count_text(svg, "<use ");
+        free(svg);
+        xc_motif_list_free(&filters);
+        xc_picture_free(&picture);
+    }
+    assert_int_equal(glyphs[0] - glyphs[1], 2 * strlen("no match"));
+}
+
 /* A name that is no UTF-8 must not take the rest of the picture with it. */
 static void any_name_can_be_drawn(void **state) {
     (void)state;
@@ -251,6 +272,7 @@ int main(void) {
         cmocka_unit_test(a_logo_has_its_letters),
         cmocka_unit_test(a_sheet_holds_every_filter),
         cmocka_unit_test(thirty_two_filters_are_four_by_eight),
+        cmocka_unit_test(a_sheet_says_nothing_of_matches_that_were_not_looked_for),
         cmocka_unit_test(any_name_can_be_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_report.c: how the page writes text, numbers and pictures: nothing of the user's becomes markup, and a number
- * that is rounded for the page stays the number it was. The whole page is looked at in test_cli_report.c.
+/* test_report.c: how the page writes text and numbers, so that nothing of the user's becomes markup, and what it spares
+ * the browser in a big sweep. The whole page is looked at in test_cli_report.c.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../host/report/page.h"
+#include "folder_fixture.h"
 
 /* What a writer of the page writes for a text, to be freed. */
 static char *written(void (*write)(FILE *, const char *), const char *text) {
@@ -54,24 +55,6 @@ static void test_base64(void **state) {
     expect(base64, bytes, "//79");
 }
 
-static void shorten(FILE *stream, const char *text) {
-    char *copy = strdup(text);
-    xc_page_shorten(copy);
-    fputs(copy, stream);
-    free(copy);
-}
-
-static void test_numbers_of_a_picture_are_rounded(void **state) {
-    (void)state;
-    expect(shorten, "M 12.345678 -0.456789 L 1.5 7", "M 12.35 -0.457 L 1.5 7");
-    expect(shorten, "9.996000 0.999900 100.000001", "10 1 100");
-    expect(shorten, "matrix(0.000123456,0,0,0.75,12,8.125)", "matrix(0.000123,0,0,0.75,12,8.12)");
-    expect(shorten, "0.0000123456", "0.00001235"); /* never an exponent, which some readers of SVG do not know */
-    expect(shorten, "id=\"i674f0121-0\" version=\"1.1\" rgb(12.156863%,100%,0%)",
-           "id=\"i674f0121-0\" version=\"1.1\" rgb(12.16%,100%,0%)");
-    expect(shorten, "", "");
-}
-
 static void test_small_numbers(void **state) {
     (void)state;
     static const struct {
@@ -86,12 +69,58 @@ static void test_small_numbers(void **state) {
     assert_string_equal(xc_page_why_no_p(2, 2), "both constant");
 }
 
+/* The part of the page about every network, of a sweep of so many that have not begun; to be freed. */
+static char *write_networks(int seeds) {
+    char yaml[256], path[128], *text = NULL;
+    size_t size = 0;
+    xc_error error = {0};
+    xc_config *config;
+    xc_grid grid;
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    snprintf(yaml, sizeof yaml, "data: {file: \"</noscript><b>.h5\"}\nsweep: {seeds: %d}\n", seeds);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(yaml, file);
+    assert_int_equal(fclose(file), 0);
+    if (xc_config_read(path, NULL, 0, &config, &error) != XC_OK) fail_msg("%s", error.text);
+    if (xc_grid_build(config, folder, &grid, &error) != XC_OK) fail_msg("%s", error.text);
+    xc_page page = {.stream = open_memstream(&text, &size), .grid = &grid, .folder = folder};
+    assert_non_null(page.stream);
+    if (xc_page_trials(&page, &error) != XC_OK) fail_msg("%s", error.text);
+    assert_int_equal(fclose(page.stream), 0);
+    xc_grid_free(&grid);
+    xc_config_free(config);
+    return text;
+}
+
+static int count_parts(const char *text, const char *part) {
+    int count = 0;
+    for (; (text = strstr(text, part)); text += strlen(part)) count++;
+    return count;
+}
+
+/* In a big sweep what is behind each fold is packed, whole and once, and nothing of the user's ends the packing. */
+static void test_many_networks_are_packed(void **state) {
+    (void)state;
+    for (int seeds = XC_PAGE_MANY; seeds <= XC_PAGE_MANY + 1; seeds++) {
+        const int packed = seeds > XC_PAGE_MANY ? seeds : 0;
+        char *text = write_networks(seeds);
+        assert_int_equal(count_parts(text, "<details class=\"trial\">"), seeds);
+        assert_int_equal(count_parts(text, "</span></summary>\n<noscript><div class=\"body\">\n"), packed);
+        assert_int_equal(count_parts(text, "</div></noscript>\n</details>\n"), packed);
+        assert_int_equal(count_parts(text, "noscript>"), 2 * packed);
+        assert_int_equal(count_parts(text, "&lt;/noscript&gt;&lt;b&gt;.h5"), seeds);
+        assert_int_equal(count_parts(text, "<div class=\"body\">"), seeds);
+        free(text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_is_not_markup),
         cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_numbers_of_a_picture_are_rounded),
         cmocka_unit_test(test_small_numbers),
+        cmocka_unit_test_setup_teardown(test_many_networks_are_packed, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

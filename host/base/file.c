@@ -1,5 +1,6 @@
 /* file.c: files that are written whole or not at all, and the few path helpers the rooms share.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -89,6 +90,30 @@ void xc_file_discard(xc_file *file) {
     free(file->temporary);
     free(file->path);
     *file = (xc_file){0};
+}
+
+/* Of "weights.h5.4711.tmp", as xc_file_create names it, what stands before ".4711.tmp"; false for any other name. */
+static bool is_temporary(const char *name, char whole[256], long *process) {
+    size_t length = strlen(name);
+    if (length >= 256 || length < 5 || strcmp(name + length - 4, ".tmp") != 0) return false;
+    length -= 4;
+    const size_t number_end = length;
+    while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') length--;
+    if (length == number_end || length < 2 || name[length - 1] != '.') return false;
+    *process = strtol(name + length, NULL, 10);
+    snprintf(whole, 256, "%.*s", (int)(length - 1), name);
+    return true;
+}
+
+void xc_remove_leftovers(const char *folder, bool (*ours)(const void *context, const char *name, long process),
+                         const void *context) {
+    char whole[256];
+    long process;
+    DIR *listing = opendir(folder);
+    for (struct dirent *entry; listing && (entry = readdir(listing));)
+        if (is_temporary(entry->d_name, whole, &process) && ours(context, whole, process))
+            (void)unlinkat(dirfd(listing), entry->d_name, 0);
+    if (listing) closedir(listing);
 }
 
 xc_status xc_file_read(const char *path, size_t limit, char **text, size_t *size, xc_error *error) {

@@ -7,8 +7,9 @@
 
 #include "ppm.h"
 
-/* Activations of a batch: half of the second cache; more where a call costs more than its work. */
-#define HOST_BATCH_BYTES (256 << 10)
+/* Activations of a batch: with what the forward pass keeps beside them they stay near the core; more where a call costs
+ * more than its work. */
+#define HOST_BATCH_BYTES (200 << 10)
 #define DEVICE_BATCH_BYTES (64 << 20)
 
 /* What the threads share. */

@@ -1,6 +1,6 @@
 /* ppm.h: windows around what activates a filter, collected in one reading of the activations and counted when the
- * largest activation is known. Internal to host/motif: ppm_collect.c collects, ppm_count.c counts, ppm.c runs both over
- * a split and makes motifs of the counts.
+ * largest activation is known. Internal to host/motif: ppm_find.c searches, ppm_collect.c and ppm_list.c collect,
+ * ppm_count.c counts, ppm.c runs all over a split and makes motifs of the counts.
  *
  * While the largest activation of a filter is not yet known, the largest so far stands for it: what is above its share
  * of that is a superset. A hit is kept as 8 bytes in lists of bounded memory. When that is full, hits that have fallen
@@ -58,6 +58,8 @@ typedef struct xc_ppm_plan {
 void xc_ppm_plan_make(xc_ppm_plan *plan, const xc_block *block, const xc_dna_view *dna, uint32_t window,
                       const float *fraction, uint32_t thresholds, const xc_ppm_memory *memory);
 
+/* ---- ppm_count.c ------------------------------------------------------------------------------------------------- */
+
 /* Integer counts, by the highest threshold that a window's activation exceeds. */
 typedef struct xc_ppm_counts {
     uint64_t *sites; /* (filters, thresholds) */
@@ -72,30 +74,38 @@ void xc_ppm_counts_close(xc_ppm_counts *counts);
 void xc_ppm_count(const xc_ppm_plan *plan, const xc_ppm_chunk *chunk, uint32_t count, uint32_t filter, float largest,
                   const xc_ppm_counts *counts);
 
+/* ---- ppm_find.c -------------------------------------------------------------------------------------------------- */
+
+/* Rows that are searched at a time, at most. */
+#define XC_PPM_ROWS 256
+
+/* How many of `filters` are searched at a time: at most the bits of a word, and eights as long as there are any. */
+static inline uint32_t xc_ppm_together(uint32_t filters) {
+    return filters >= 32 ? 32 : filters >= 8 ? filters / 8 * 8 : filters;
+}
+
+/* Searches activations (rows,stride), at most XC_PPM_ROWS rows, for those of `filters` (as above) that are above their
+ * threshold (filters), or no numbers. A row that has any becomes one of found (XC_PPM_ROWS + 1): the row in the high
+ * half, and bit f of the low half for filter f. Returns how many. */
+uint32_t xc_ppm_find(const float *activations, uint32_t rows, size_t stride, const float *threshold, uint32_t filters,
+                     uint64_t *found);
+
+/* ---- ppm_list.c -------------------------------------------------------------------------------------------------- */
+
 /* The hits of one filter. */
 typedef struct xc_ppm_list {
     xc_ppm_hit *end, *limit; /* where the next goes, which is always before the limit */
-    float largest;           /* activation so far, at least 0; in the second reading, anywhere */
+    float largest;           /* activation so far, at least 0; in the second reading, of all threads */
     float fraction;          /* lowest threshold as a share of it; 1: collects nothing */
-    float threshold;         /* their product */
     xc_ppm_chunk *head, *last;
     uint32_t chunks;
 } xc_ppm_list;
-
-/* Rows that are searched at a time: the bits of a word. */
-#define XC_PPM_ROWS 32
-
-/* Searches activations (rows,filters), at most XC_PPM_ROWS rows, for those above their filter's threshold (filters), or
- * no numbers. Each filter that has any becomes one of found (filters + 1): the filter in the high half, and bit r of
- * the low half for row r. Returns how many. */
-uint32_t xc_ppm_find(const float *activations, uint32_t rows, uint32_t filters, const float *threshold,
-                     uint64_t *found);
 
 /* One thread's. */
 typedef struct xc_ppm_collector {
     const xc_ppm_plan *plan;
     xc_ppm_list *list; /* (filters) */
-    float *threshold;  /* (filters) the lists', side by side */
+    float *threshold;  /* (filters) fraction * largest of the lists */
     bool *again;       /* (filters) gave up its hits and must be collected in a second reading */
     bool known;        /* the largest activations are: this is the second reading */
     xc_ppm_counts counts;
@@ -103,19 +113,25 @@ typedef struct xc_ppm_collector {
     uint32_t free_count, made;   /* chunks */
     struct xc_ppm_block *blocks; /* memory of chunks */
     xc_ppm_hit nowhere;          /* what is put here nobody reads */
-    uint64_t *found;             /* (filters + 1) */
-    uint32_t sequence;           /* what new chunks are of */
-    bool reverse, started;
-    xc_error *error;
+    uint64_t found[XC_PPM_ROWS + 1];
+    uint32_t sequence; /* what new chunks are of */
+    bool reverse;
+    bool started;    /* those two are set */
+    xc_error *error; /* where failures go */
 } xc_ppm_collector;
 
-/* Close also after a failure. The error is where all later failures go. */
+/* Close also after a failure. */
 xc_status xc_ppm_open(xc_ppm_collector *collector, const xc_ppm_plan *plan, xc_error *error);
 void xc_ppm_close(xc_ppm_collector *collector);
 
-/* Takes the activations (conv_length, filters) of the sequence with this index word. One that is not finite is an
- * error, XC_INPUT, that names the filter. */
-xc_status xc_ppm_scan(xc_ppm_collector *collector, uint32_t index, const float *activations);
+/* After a change of a filter's largest activation or fraction. */
+void xc_ppm_set_threshold(xc_ppm_collector *collector, uint32_t filter);
+
+/* Hits from now on are of this strand, and of sequences from this one on. */
+xc_status xc_ppm_begin_origin(xc_ppm_collector *collector, uint32_t sequence, bool reverse);
+
+/* Makes a place for the next hit of a list whose last chunk is full, or of another origin. */
+xc_status xc_ppm_extend(xc_ppm_collector *collector, xc_ppm_list *list);
 
 /* After the first reading by all threads: the largest activations (filters), and the filters (filters) that some thread
  * gave up and all collect again. Counts the hits of the others. */
@@ -123,6 +139,12 @@ void xc_ppm_know(xc_ppm_collector *collector, const float *largest, const bool *
 
 /* After the second reading: counts what is left. */
 void xc_ppm_finish(xc_ppm_collector *collector);
+
+/* ---- ppm_collect.c, ppm.c ---------------------------------------------------------------------------------------- */
+
+/* Takes the activations (conv_length, filters) of the sequence with this index word. One that is not finite is an
+ * error, XC_INPUT, that names the filter. */
+xc_status xc_ppm_scan(xc_ppm_collector *collector, uint32_t index, const float *activations);
 
 /* xc_filters_extract with another bound on each thread's memory. */
 xc_status xc_ppm_extract(const xc_network *network, const xc_backend *backend, const xc_split *split,

@@ -1,20 +1,13 @@
-/* ppm_collect.c: one thread's collection of hits: finds the activations above their filter's threshold, follows the
- * largest, and keeps the hits in lists of chunks from a bounded pool. What happens when the pool is empty is told in
- * ppm.h and done in make_room. Counting is in ppm_count.c.
+/* ppm_collect.c: one thread's collection of hits: takes the activations above their filter's threshold to the lists of
+ * ppm_list.c, and follows the largest. Every activation of a split passes through here once.
  */
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "ppm.h"
 
-#define BLOCK_BYTES ((size_t)2 << 20)
-#define CHUNK_HITS 509
+#define CHUNK_HITS 509 /* 4096 bytes a chunk */
 #define POOL_CHUNKS 2048
-
-/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 void xc_ppm_plan_make(xc_ppm_plan *plan, const xc_block *block, const xc_dna_view *dna, uint32_t window,
                       const float *fraction, uint32_t thresholds, const xc_ppm_memory *memory) {
@@ -29,8 +22,8 @@ void xc_ppm_plan_make(xc_ppm_plan *plan, const xc_block *block, const xc_dna_vie
                           .length = dna->length,
                           .conv_length = (uint32_t)block->conv_length,
                           .window = window,
-                          .first = (uint32_t)first,
-                          .end = (uint32_t)(end > first ? end : first),
+                          .first = (uint32_t)(first < end ? first : 0),
+                          .end = (uint32_t)(first < end ? end : 0),
                           .start = (uint32_t)start,
                           .thresholds = thresholds,
                           .fraction = fraction};
@@ -40,228 +33,6 @@ void xc_ppm_plan_make(xc_ppm_plan *plan, const xc_block *block, const xc_dna_vie
     if (plan->memory.chunks < 2 * plan->filters) plan->memory.chunks = 2 * plan->filters;
     for (int byte = 0; byte < 256; byte++)
         for (int i = 0; i < 4; i++) plan->one_hot[byte][4 * i + (byte >> 2 * i & 3)] = 1;
-}
-
-/* A chunk to the list's end; there must be one. */
-static void add_chunk(xc_ppm_collector *c, xc_ppm_list *list) {
-    xc_ppm_chunk *chunk = c->free;
-    c->free = chunk->next;
-    c->free_count--;
-    chunk->next = NULL;
-    chunk->sequence = c->sequence;
-    chunk->reverse = c->reverse;
-    if (list->last)
-        list->last->next = chunk;
-    else
-        list->head = chunk;
-    list->last = chunk;
-    list->chunks++;
-    list->end = chunk->hit;
-    list->limit = chunk->hit + c->plan->memory.hits;
-}
-
-/* More chunks to the free ones, as far as the bound goes. Blocks begin as huge pages do, and are one where the system
- * has them: to touch a thousand small pages for the first time would take longer than to fill them. */
-static xc_status make_chunks(xc_ppm_collector *c, xc_error *error) {
-    const xc_ppm_memory *memory = &c->plan->memory;
-    const size_t bytes = (sizeof(xc_ppm_chunk) + memory->hits * sizeof(xc_ppm_hit) + 63) / 64 * 64;
-    const uint32_t left = memory->chunks - c->made, fit = bytes < BLOCK_BYTES ? (uint32_t)(BLOCK_BYTES / bytes) : 1;
-    const uint32_t count = left < fit ? left : fit;
-    const size_t size = (count * bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
-    xc_ppm_block *block;
-    const xc_status status = xc_allocate(&block, 1, sizeof *block, "what activates the filters", error);
-    if (status != XC_OK) return status;
-    block->next = c->blocks;
-    c->blocks = block;
-    block->chunks = aligned_alloc(BLOCK_BYTES, size);
-    if (!block->chunks)
-        return xc_fail(error, XC_MEMORY, "out of memory: %zu bytes for what activates the filters", size);
-#ifdef MADV_HUGEPAGE
-    madvise(block->chunks, size, MADV_HUGEPAGE);
-#endif
-    for (uint32_t i = count; i-- > 0;) {
-        xc_ppm_chunk *chunk = (xc_ppm_chunk *)(block->chunks + i * bytes);
-        chunk->next = c->free;
-        c->free = chunk;
-    }
-    c->free_count += count;
-    c->made += count;
-    return XC_OK;
-}
-
-xc_status xc_ppm_open(xc_ppm_collector *c, const xc_ppm_plan *plan, xc_error *error) {
-    xc_status status;
-    *c = (xc_ppm_collector){.plan = plan, .error = error};
-    XC_TRY(xc_allocate(&c->list, plan->filters, sizeof *c->list, "lists of hits", error));
-    XC_TRY(xc_allocate(&c->threshold, plan->filters, sizeof *c->threshold, "thresholds", error));
-    XC_TRY(xc_allocate(&c->again, plan->filters, sizeof *c->again, "filters", error));
-    XC_TRY(xc_allocate(&c->found, (size_t)plan->filters + 1, sizeof *c->found, "hits", error));
-    XC_TRY(xc_ppm_counts_open(&c->counts, plan, error));
-    for (uint32_t f = 0; f < plan->filters; f++) {
-        if (!c->free) XC_TRY(make_chunks(c, error));
-        c->list[f].fraction = plan->fraction[0];
-        add_chunk(c, &c->list[f]);
-    }
-fail:
-    return status;
-}
-
-void xc_ppm_close(xc_ppm_collector *c) {
-    while (c->blocks) {
-        xc_ppm_block *next = c->blocks->next;
-        free(c->blocks->chunks);
-        free(c->blocks);
-        c->blocks = next;
-    }
-    free(c->list);
-    free(c->threshold);
-    free(c->again);
-    free(c->found);
-    xc_ppm_counts_close(&c->counts);
-    *c = (xc_ppm_collector){0};
-}
-
-/* ---- lists ------------------------------------------------------------------------------------------------------- */
-
-static uint32_t hits_of(const xc_ppm_list *list, const xc_ppm_chunk *chunk) {
-    return chunk == list->last ? (uint32_t)(list->end - chunk->hit) : chunk->count;
-}
-
-static void set_threshold(xc_ppm_collector *c, uint32_t f) {
-    c->threshold[f] = c->list[f].threshold = c->list[f].fraction * c->list[f].largest;
-}
-
-/* All chunks after `last` become free; last == NULL: all. */
-static void cut(xc_ppm_collector *c, xc_ppm_list *list, xc_ppm_chunk *last) {
-    xc_ppm_chunk *chunk = last ? last->next : list->head;
-    while (chunk) {
-        xc_ppm_chunk *next = chunk->next;
-        chunk->next = c->free;
-        c->free = chunk;
-        c->free_count++;
-        list->chunks--;
-        chunk = next;
-    }
-    if (last)
-        last->next = NULL;
-    else
-        list->head = NULL;
-    list->last = last;
-}
-
-/* From now on the filter only follows its largest activation. */
-static void stop(xc_ppm_collector *c, uint32_t f) {
-    xc_ppm_list *list = &c->list[f];
-    cut(c, list, NULL);
-    list->fraction = 1;
-    set_threshold(c, f);
-    list->end = &c->nowhere;
-    list->limit = &c->nowhere + 1;
-}
-
-/* Drops the hits that are not above the threshold as it now is. Chunks are filled from the front of the list, each with
- * hits of one strand and origin; the last keeps its own, and room where it had any. */
-static void compact(xc_ppm_collector *c, uint32_t f) {
-    xc_ppm_list *list = &c->list[f];
-    const uint32_t most = c->plan->memory.hits;
-    const uint32_t last_sequence = list->last->sequence;
-    const bool last_reverse = list->last->reverse;
-    xc_ppm_chunk *to = list->head;
-    uint32_t kept = 0;
-    for (xc_ppm_chunk *from = list->head; from; from = from->next) {
-        const uint32_t count = hits_of(list, from), sequence = from->sequence;
-        const bool reverse = from->reverse;
-        for (uint32_t i = 0; i < count; i++) {
-            const xc_ppm_hit hit = from->hit[i];
-            if (!(hit.activation > c->threshold[f])) continue;
-            if (kept == most || (kept > 0 && (to->sequence != sequence || to->reverse != reverse))) {
-                to->count = kept;
-                to = to->next; /* `from` at most */
-                kept = 0;
-            }
-            to->sequence = sequence;
-            to->reverse = reverse;
-            to->hit[kept++] = hit;
-        }
-    }
-    if (to != list->last && (kept == most || to->sequence != last_sequence || to->reverse != last_reverse)) {
-        to->count = kept;
-        to = to->next;
-        kept = 0;
-    }
-    to->sequence = last_sequence;
-    to->reverse = last_reverse;
-    cut(c, list, to);
-    list->end = to->hit + kept;
-    list->limit = to->hit + most;
-}
-
-/* Counts what a list holds, and empties it. */
-static void drain(xc_ppm_collector *c, uint32_t f) {
-    xc_ppm_list *list = &c->list[f];
-    for (const xc_ppm_chunk *chunk = list->head; chunk; chunk = chunk->next)
-        xc_ppm_count(c->plan, chunk, hits_of(list, chunk), f, list->largest, &c->counts);
-    cut(c, list, NULL);
-}
-
-/* ---- room -------------------------------------------------------------------------------------------------------- */
-
-/* The filter with the longest list gives it up. */
-static void give_up_longest(xc_ppm_collector *c) {
-    uint32_t longest = 0;
-    for (uint32_t f = 1; f < c->plan->filters; f++)
-        if (c->list[f].chunks > c->list[longest].chunks) longest = f;
-    c->again[longest] = true;
-    stop(c, longest);
-}
-
-/* Frees at least a part of the pool, so that this is not needed often. */
-static void make_room(xc_ppm_collector *c) {
-    const uint32_t enough = (c->plan->memory.chunks + 3) / 4;
-    for (uint32_t f = 0; f < c->plan->filters; f++) {
-        if (!c->list[f].head) continue;
-        if (c->known) {
-            drain(c, f);
-            add_chunk(c, &c->list[f]);
-        } else {
-            compact(c, f);
-        }
-    }
-    while (!c->known && c->free_count < enough) give_up_longest(c);
-}
-
-/* A place for the next hit of a list whose last chunk is full, or of another origin. */
-static xc_status extend(xc_ppm_collector *c, xc_ppm_list *list) {
-    if (!c->free && c->made < c->plan->memory.chunks) {
-        const xc_status status = make_chunks(c, c->error);
-        if (status != XC_OK) return status;
-    }
-    if (!c->free) make_room(c);
-    if (!list->last) return XC_OK;   /* given up */
-    xc_ppm_chunk *last = list->last; /* may have room by now */
-    if (last->sequence == c->sequence && last->reverse == c->reverse && list->end < list->limit) return XC_OK;
-    last->count = (uint32_t)(list->end - last->hit);
-    add_chunk(c, list);
-    return XC_OK;
-}
-
-/* Chunks from now on are of this sequence's strand, and of places from it on. */
-static xc_status begin_origin(xc_ppm_collector *c, uint32_t sequence, bool reverse) {
-    c->sequence = sequence;
-    c->reverse = reverse;
-    c->started = true;
-    for (uint32_t f = 0; f < c->plan->filters; f++) {
-        xc_ppm_list *list = &c->list[f];
-        if (!list->last) continue;
-        if (list->end == list->last->hit) {
-            list->last->sequence = sequence;
-            list->last->reverse = reverse;
-            continue;
-        }
-        const xc_status status = extend(c, list);
-        if (status != XC_OK) return status;
-    }
-    return XC_OK;
 }
 
 /* ---- scanning ---------------------------------------------------------------------------------------------------- */
@@ -274,44 +45,52 @@ static xc_status not_finite(const xc_ppm_collector *c, uint32_t filter, float ac
         (unsigned)filter, (double)activation);
 }
 
-/* The lowest `count` bits, count at most 32. */
-static uint32_t low_bits(uint32_t count) { return count < 32 ? (1u << count) - 1 : UINT32_MAX; }
-
-/* Bit r: the window of position first + r is inside. */
-static uint32_t rows_inside(const xc_ppm_plan *plan, uint32_t first) {
-    const uint32_t before = plan->first > first ? plan->first - first : 0;
-    const uint32_t end = plan->end > first ? plan->end - first : 0;
-    return low_bits(end) & ~low_bits(before);
-}
-
-/* The hits that were found among activations (rows,filters). `inside`: rows whose window counts; `place`: of the first
- * row's window; `step`: from a row's to the next. One loop over the bits of all words, without a branch on where one
- * ends: that would be missed too often. */
-static xc_status take(xc_ppm_collector *c, uint32_t count, const float *activations, uint32_t inside, uint32_t place,
-                      uint32_t step) {
+/* The hits that were found among activations (rows,filters), `first` the first of the filters that were searched.
+ * `place`: of the first row's window; `step`: from a row's to the next; `inside`: whether these count. Where the
+ * largest rises, what was found for less is kept too. One loop over the bits of all words, without a branch on where
+ * one ends: that would be missed too often. */
+static xc_status take(xc_ppm_collector *c, uint32_t first, uint32_t count, const float *activations, uint32_t place,
+                      uint32_t step, bool inside) {
     const size_t filters = c->plan->filters;
     const uint64_t *found = c->found;
-    uint32_t rows = (uint32_t)found[0];
+    uint32_t bits = (uint32_t)found[0];
     for (uint32_t i = 0; i < count;) {
-        const uint32_t f = found[i] >> 32, next = (uint32_t)found[i + 1], row = (uint32_t)__builtin_ctz(rows);
+        const uint32_t row = found[i] >> 32, next = (uint32_t)found[i + 1], f = first + (uint32_t)__builtin_ctz(bits);
         const float activation = activations[row * filters + f];
         xc_ppm_list *list = &c->list[f];
         if (__builtin_expect(!(activation <= list->largest), 0)) {
             if (!isfinite(activation)) return not_finite(c, f, activation);
             list->largest = activation;
-            set_threshold(c, f);
+            xc_ppm_set_threshold(c, f);
         }
-        __builtin_prefetch(list->end + 12, 1);
+        __builtin_prefetch(list->end + 12, 1); /* so that the store of a later hit need not wait for memory */
         *list->end = (xc_ppm_hit){activation, place + step * row};
-        list->end += (inside >> row & 1) & (activation > list->threshold); /* it may have risen since it was found */
+        list->end += inside;
         if (__builtin_expect(list->end == list->limit, 0)) {
-            const xc_status status = extend(c, list);
+            const xc_status status = xc_ppm_extend(c, list);
             if (status != XC_OK) return status;
         }
-        rows &= rows - 1;
-        const uint32_t done = rows == 0;
-        rows |= next & (0 - done);
+        bits &= bits - 1;
+        const uint32_t done = bits == 0;
+        bits |= next & (0 - done);
         i += done;
+    }
+    return XC_OK;
+}
+
+/* Positions first .. end - 1 of a sequence, whose windows are all inside, or none. `place`: of position 0's. */
+static xc_status scan(xc_ppm_collector *c, const float *activations, uint32_t first, uint32_t end, uint32_t place,
+                      uint32_t step, bool inside) {
+    const uint32_t filters = c->plan->filters;
+    for (uint32_t row = first; row < end; row += XC_PPM_ROWS) {
+        const uint32_t rows = end - row < XC_PPM_ROWS ? end - row : XC_PPM_ROWS;
+        const float *from = activations + (size_t)row * filters;
+        for (uint32_t f = 0, some; f < filters; f += some) {
+            some = xc_ppm_together(filters - f);
+            const uint32_t found = xc_ppm_find(from + f, rows, filters, c->threshold + f, some, c->found);
+            const xc_status status = take(c, f, found, from, place + step * row, step, inside);
+            if (status != XC_OK) return status;
+        }
     }
     return XC_OK;
 }
@@ -322,40 +101,13 @@ xc_status xc_ppm_scan(xc_ppm_collector *c, uint32_t index, const float *activati
     const uint32_t sequence = index & ~XC_REVERSE_COMPLEMENT, row_bases = 4 * plan->dna->row_bytes;
     const bool reverse = index & XC_REVERSE_COMPLEMENT;
     if (!c->started || reverse != c->reverse || sequence < c->sequence || sequence - c->sequence >= plan->memory.reach)
-        XC_TRY(begin_origin(c, sequence, reverse));
+        XC_TRY(xc_ppm_begin_origin(c, sequence, reverse));
     /* Modulo 2^32; the result is right for windows that are inside. */
     const uint32_t origin = (sequence - c->sequence) * row_bases, step = reverse ? UINT32_MAX : 1;
     const uint32_t place = origin + (reverse ? plan->length - plan->window - plan->start : plan->start);
-    for (uint32_t first = 0; first < plan->conv_length; first += XC_PPM_ROWS) {
-        const uint32_t rows = plan->conv_length - first < XC_PPM_ROWS ? plan->conv_length - first : XC_PPM_ROWS;
-        const uint32_t inside = rows_inside(plan, first);
-        const float *from = activations + (size_t)first * plan->filters;
-        XC_TRY(take(c, xc_ppm_find(from, rows, plan->filters, c->threshold, c->found), from, inside,
-                    place + step * first, step));
-    }
+    XC_TRY(scan(c, activations, 0, plan->first, place, step, false));
+    XC_TRY(scan(c, activations, plan->first, plan->end, place, step, true));
+    XC_TRY(scan(c, activations, plan->end, plan->conv_length, place, step, false));
 fail:
     return status;
-}
-
-/* ---- the second reading ------------------------------------------------------------------------------------------ */
-
-void xc_ppm_know(xc_ppm_collector *c, const float *largest, const bool *again) {
-    for (uint32_t f = 0; f < c->plan->filters; f++) {
-        xc_ppm_list *list = &c->list[f];
-        list->largest = largest[f];
-        if (!again[f]) drain(c, f);
-        stop(c, f);
-    }
-    for (uint32_t f = 0; f < c->plan->filters; f++) {
-        if (!again[f]) continue;
-        c->list[f].fraction = c->plan->fraction[0];
-        set_threshold(c, f);
-        add_chunk(c, &c->list[f]);
-    }
-    c->known = true;
-    c->started = false;
-}
-
-void xc_ppm_finish(xc_ppm_collector *c) {
-    for (uint32_t f = 0; f < c->plan->filters; f++) drain(c, f);
 }

@@ -1,67 +1,80 @@
-/* ppm_find.c: activations above their filter's threshold, 32 rows at a time. Comparisons are collected as bits, a word
- * of 32 rows for each filter, and nothing branches on them. Nearly all the time of an extraction beyond that of the
- * network itself is spent on reading the activations once, which is done here.
+/* ppm_find.c: activations above their filter's threshold, as a word a row and a bit a filter, found without a branch on
+ * any of them. Every activation is read here once, and few are looked at again. Eight filters are compared at a time,
+ * with AVX2 where the machine has it; those beyond the last eight, and other machines, one by one.
  */
-#include <string.h>
-
 #include "ppm.h"
 
-#define SIXTEEN 16
+#define INLINE static inline __attribute__((always_inline))
 
-/* NAME: bit r of word f: activation (r,f) of (rows,stride) is not at or below the threshold of f, for 16 filters. With
- * vectors of BYTES, of which a function wants to hold sixteen filters in registers. */
-#define DEFINE_MARK(NAME, BYTES, ATTRIBUTE)                                                                    \
-    ATTRIBUTE static void NAME(const float *activations, uint32_t rows, size_t stride, const float *threshold, \
-                               uint32_t *words) {                                                              \
-        typedef float floats __attribute__((vector_size(BYTES), aligned(4), may_alias));                       \
-        typedef uint32_t bits __attribute__((vector_size(BYTES)));                                             \
-        enum { LANES = BYTES / 4, COUNT = SIXTEEN / LANES };                                                   \
-        bits marks[COUNT] = {{0}}, bit = (bits){0} + 1;                                                        \
-        floats limit[COUNT];                                                                                   \
-        for (int i = 0; i < COUNT; i++) limit[i] = *(const floats *)(threshold + LANES * i);                   \
-        for (uint32_t r = 0; r < rows; r++, activations += stride, bit += bit)                                 \
-            for (int i = 0; i < COUNT; i++)                                                                    \
-                marks[i] |= ~(bits)(*(const floats *)(activations + LANES * i) <= limit[i]) & bit;             \
-        memcpy(words, marks, sizeof marks);                                                                    \
-    }
-
-DEFINE_MARK(mark_sixteen, 16, )
-#if defined(__x86_64__)
-DEFINE_MARK(mark_sixteen_avx2, 32, __attribute__((target("avx2"))))
-#endif
-
-/* The same of `count` filters, the last. */
-static void mark_some(const float *activations, uint32_t rows, size_t stride, const float *threshold, uint32_t count,
-                      uint32_t *words) {
-    for (uint32_t f = 0; f < count; f++) words[f] = 0;
-    for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t f = 0; f < count; f++) words[f] |= (uint32_t) !(activations[r * stride + f] <= threshold[f]) << r;
+/* Bit i: activation i of `count` is not at or below its threshold. */
+INLINE uint32_t above(const float *activation, const float *threshold, uint32_t count) {
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < count; i++) bits |= (uint32_t) !(activation[i] <= threshold[i]) << i;
+    return bits;
 }
 
-uint32_t xc_ppm_find(const float *activations, uint32_t rows, uint32_t filters, const float *threshold,
-                     uint64_t *found) {
-    uint32_t count = 0, words[SIXTEEN];
-    uint32_t f = 0;
-#if defined(__x86_64__)
-    const bool wide = __builtin_cpu_supports("avx2");
-#endif
-    for (; f + SIXTEEN <= filters; f += SIXTEEN) {
-#if defined(__x86_64__)
-        if (wide)
-            mark_sixteen_avx2(activations + f, rows, filters, threshold + f, words);
-        else
-#endif
-            mark_sixteen(activations + f, rows, filters, threshold + f, words);
-        for (uint32_t i = 0; i < SIXTEEN; i++) {
-            found[count] = (uint64_t)(f + i) << 32 | words[i];
-            count += words[i] != 0;
-        }
+/* NAME: xc_ppm_find for `eights` times eight filters. */
+#define DEFINE_FIND(NAME, ABOVE_EIGHT, ATTRIBUTE)                                                                 \
+    ATTRIBUTE INLINE uint32_t NAME(const uint32_t eights, const float *activations, uint32_t rows, size_t stride, \
+                                   const float *threshold, uint64_t *found) {                                     \
+        uint32_t count = 0;                                                                                       \
+        for (uint32_t r = 0; r < rows; r++, activations += stride) {                                              \
+            uint32_t bits = 0;                                                                                    \
+            for (uint32_t i = 0; i < eights; i++)                                                                 \
+                bits |= ABOVE_EIGHT(activations + 8 * i, threshold + 8 * i) << 8 * i;                             \
+            found[count] = (uint64_t)r << 32 | bits;                                                              \
+            count += bits != 0;                                                                                   \
+        }                                                                                                         \
+        return count;                                                                                             \
     }
-    if (f == filters) return count;
-    mark_some(activations + f, rows, filters, threshold + f, filters - f, words);
-    for (uint32_t i = 0; f + i < filters; i++) {
-        found[count] = (uint64_t)(f + i) << 32 | words[i];
-        count += words[i] != 0;
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define AVX2 __attribute__((target("avx2")))
+
+INLINE uint32_t above_eight(const float *activation, const float *threshold) {
+    const __m128 low = _mm_cmpnle_ps(_mm_loadu_ps(activation), _mm_loadu_ps(threshold));
+    const __m128 high = _mm_cmpnle_ps(_mm_loadu_ps(activation + 4), _mm_loadu_ps(threshold + 4));
+    return (uint32_t)_mm_movemask_ps(low) | (uint32_t)_mm_movemask_ps(high) << 4;
+}
+
+AVX2 INLINE uint32_t above_eight_avx2(const float *activation, const float *threshold) {
+    const __m256 values = _mm256_loadu_ps(activation), limits = _mm256_loadu_ps(threshold);
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(values, limits, _CMP_NLE_UQ));
+}
+
+DEFINE_FIND(find_eights_avx2, above_eight_avx2, AVX2)
+
+/* The whole word's loop is unrolled. */
+AVX2 static uint32_t find_avx2(uint32_t eights, const float *activations, uint32_t rows, size_t stride,
+                               const float *threshold, uint64_t *found) {
+    if (eights == 4) return find_eights_avx2(4, activations, rows, stride, threshold, found);
+    return find_eights_avx2(eights, activations, rows, stride, threshold, found);
+}
+#else
+INLINE uint32_t above_eight(const float *activation, const float *threshold) { return above(activation, threshold, 8); }
+#endif
+
+DEFINE_FIND(find_eights, above_eight, )
+
+static uint32_t find_few(const float *activations, uint32_t rows, size_t stride, const float *threshold,
+                         uint32_t filters, uint64_t *found) {
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < rows; r++) {
+        const uint32_t bits = above(activations + r * stride, threshold, filters);
+        found[count] = (uint64_t)r << 32 | bits;
+        count += bits != 0;
     }
     return count;
+}
+
+uint32_t xc_ppm_find(const float *activations, uint32_t rows, size_t stride, const float *threshold, uint32_t filters,
+                     uint64_t *found) {
+    const uint32_t eights = filters / 8;
+    if (eights == 0) return find_few(activations, rows, stride, threshold, filters, found);
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return find_avx2(eights, activations, rows, stride, threshold, found);
+#endif
+    if (eights == 4) return find_eights(4, activations, rows, stride, threshold, found);
+    return find_eights(eights, activations, rows, stride, threshold, found);
 }

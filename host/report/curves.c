@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../train/room.h"
 #include "axis.h"
 
 #define PLOT_HEIGHT 140.0
@@ -16,7 +17,6 @@
 #define LABEL_ROOM 50.0       /* beside the losses, for the names of the two lines */
 #define LABEL_DISTANCE 9.5    /* of their baselines */
 #define LOGARITHMIC_FROM 20.0 /* largest loss over least */
-#define HISTORY_FILE "history.tsv"
 
 static const char *const metric_name[XC_METRIC_COUNT] = {
     [XC_METRIC_LOSS] = "loss",         [XC_METRIC_AUROC] = "AUROC",
@@ -57,9 +57,7 @@ static xc_status read_run(const xc_trial *trial, trained *run, xc_error *error) 
     xc_status status = XC_OK;
     xc_history_row *rows = NULL;
     const xc_metric monitor = trial->config->train.monitor;
-    char *path = xc_path_join(trial->folder, HISTORY_FILE);
-    if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", trial->folder);
-    if (!xc_path_exists(path)) goto fail;
+    if (!xc_trial_has(trial, XC_HISTORY_FILE)) return XC_OK;
     XC_TRY(xc_history_read(trial->folder, &rows, &run->epochs, error));
     XC_TRY(xc_allocate(&run->epoch, (size_t)run->epochs * (1 + LINES), sizeof *run->epoch, "training curves", error));
     for (int line = 0; line < LINES; line++) run->line[line] = run->epoch + (size_t)run->epochs * (size_t)(1 + line);
@@ -72,7 +70,6 @@ static xc_status read_run(const xc_trial *trial, trained *run, xc_error *error) 
     run->best = trial->best_epoch;
 fail:
     free(rows);
-    free(path);
     return status;
 }
 

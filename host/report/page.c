@@ -2,6 +2,9 @@
  * the table, the figures, the tests, and every network behind a fold. The page is written whole or not at all; figures
  * are written beside it as they are drawn.
  */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +35,40 @@ static void read_database(xc_page *page) {
     xc_log(XC_LOG_NOTICE, "motifs are shown by identifier, not by name: %s", why.text);
 }
 
+/* Nobody locks a page: what another process is writing at this moment is left to it. */
+static bool is_gone(long process) { return process > INT_MAX || (kill((pid_t)process, 0) != 0 && errno == ESRCH); }
+
+static bool is_this_page(const void *page, const char *name, long process) {
+    return strcmp(name, page) == 0 && is_gone(process);
+}
+
+static bool is_figure(const void *context, const char *name, long process) {
+    static const char *const begins[] = {"filters.", "training.", "activations."};
+    static const char *const ends[] = {".svg", ".pdf", ".png"};
+    const char *ending = strrchr(name, '.');
+    bool begun = false, ended = false;
+    (void)context;
+    for (int i = 0; i < 3; i++) {
+        begun = begun || strncmp(name, begins[i], strlen(begins[i])) == 0;
+        ended = ended || (ending && strcmp(ending, ends[i]) == 0);
+    }
+    for (const xc_measure *measure = xc_measures; measure->word && ended && !begun; measure++)
+        begun = (size_t)(ending - name) == strlen(measure->word) &&
+                strncmp(name, measure->word, strlen(measure->word)) == 0;
+    return begun && ended && is_gone(process);
+}
+
+/* What a report that was killed has left. */
+static xc_status remove_leftovers(const xc_page *page, xc_error *error) {
+    const char *slash = strrchr(page->path, '/');
+    char *folder = slash ? strndup(page->path, (size_t)(slash + 1 - page->path)) : strdup(".");
+    if (!folder) return xc_fail(error, XC_MEMORY, "out of memory for the page");
+    xc_remove_leftovers(folder, is_this_page, slash ? slash + 1 : page->path);
+    xc_remove_leftovers(page->figures, is_figure, NULL);
+    free(folder);
+    return XC_OK;
+}
+
 static xc_status prepare(xc_page *page, const char *folder, xc_error *error) {
     xc_status status = XC_OK;
     page->title = last_name(folder);
@@ -41,6 +78,7 @@ static xc_status prepare(xc_page *page, const char *folder, xc_error *error) {
         XC_TRY(
             xc_allocate(&page->scratch[i], page->grid->seeds, sizeof **page->scratch, "the page's statistics", error));
     XC_TRY(xc_make_folder(page->figures, error));
+    XC_TRY(remove_leftovers(page, error));
     read_database(page);
     page->to_draw = xc_page_figure_count(page);
     page->begun = xc_seconds();

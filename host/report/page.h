@@ -40,8 +40,7 @@ const char *xc_page_small(double value, char text[XC_PAGE_SMALL]);
 /* Why a test of so many values has no p: "both constant" or "too few trials". */
 const char *xc_page_why_no_p(size_t first_count, size_t second_count);
 
-/* ---- page_settings.c: a setting is a run of grid->seeds trials, named by its first --------------------------------
- */
+/* ---- page_settings.c: a setting is a run of grid->seeds trials, named by its first ------------------------------ */
 
 enum { XC_PAGE_LABEL = 1024 };
 
@@ -67,6 +66,9 @@ size_t xc_page_count(const xc_grid *grid, xc_trial_status status);
 /* The scores of a trial; NULL when its filters were not measured. */
 const xc_filter_scores *xc_page_scores(const xc_grid *grid, size_t trial);
 
+/* Whether the config names a database that filters are compared with. */
+bool xc_page_compared(const xc_page *page);
+
 /* A measure by its word; NULL when there is none. */
 const xc_measure *xc_page_measure(const char *word);
 
@@ -90,8 +92,7 @@ size_t xc_page_figure_count(const xc_page *page);
 /* One more was drawn: the progress line. XC_INTERRUPTED when interrupted. */
 xc_status xc_page_figure_drawn(xc_page *page, xc_error *error);
 
-/* ---- page_filters.c: a trial's filters and what they match --------------------------------------------------------
- */
+/* ---- page_filters.c: a trial's filters and what they match ------------------------------------------------------ */
 
 typedef struct xc_page_filters {
     xc_motif_list motifs;

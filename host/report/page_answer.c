@@ -68,7 +68,8 @@ static void write_value(const xc_page *page, size_t first, size_t others, double
 
 /* Two values that differ are written so that they do. */
 static int decimals_for(double high, double low, int decimals) {
-    return high - low < pow(10, -decimals) ? decimals + 2 : decimals;
+    while (decimals < 9 && high > low && high - low < pow(10, -decimals)) decimals++;
+    return decimals;
 }
 
 /* "is 0.97 with exponential and 0.00 with relu (Welch p = 3e-07)". */
@@ -134,9 +135,12 @@ void xc_page_answer(const xc_page *page) {
     if (!match || !accuracy || !xc_page_measured(grid, match->value)) return;
     const char *what = known ? "a planted motif" : "any motif of the database";
     size_t answers = 0, left = 0;
+    bool compared = false;
     fputs("<section class=\"answer\" aria-label=\"The answer\">\n", page->stream);
     for (size_t first = 0; first < grid->count; first += grid->seeds) {
-        if (!xc_page_leads(grid, first) || find_extremes(page, first, match).settings == 0) continue;
+        const size_t settings = xc_page_leads(grid, first) ? find_extremes(page, first, match).settings : 0;
+        if (settings == 0) continue;
+        compared = compared || settings > 1;
         if (answers < MOST_ANSWERS) {
             write_answer(page, first, match, what, accuracy);
             answers++;
@@ -147,7 +151,7 @@ void xc_page_answer(const xc_page *page) {
         fprintf(page->stream, "<p class=\"note\">So far %zu of %zu groups of settings; all are in the table.</p>\n",
                 answers, answers + left);
     fprintf(page->stream,
-            "<p class=\"note\">Medians over the networks of a setting that did not diverge, at most %zu; <i>p</i> of "
-            "two-sided Welch t-tests between two activations.</p>\n</section>\n",
-            grid->seeds);
+            "<p class=\"note\">Medians over the networks of a setting that did not diverge, at most %zu%s.</p>\n"
+            "</section>\n",
+            grid->seeds, compared ? "; <i>p</i> of two-sided Welch t-tests between two activations" : "");
 }

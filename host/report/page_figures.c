@@ -5,23 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../train/room.h"
 #include "figure.h"
 #include "page.h"
 
 enum { MOST_SPOKEN = 12, WIDE_PIXELS = 600 }; /* a wide figure scrolls on a phone rather than shrinks */
 static const double quiet_seconds = 1;        /* a small sweep's figures need no progress line */
 
-static bool has_file(const xc_trial *trial, const char *name) {
-    char *path = xc_path_join(trial->folder, name);
-    const bool there = path && xc_path_exists(path);
-    free(path);
-    return there;
-}
-
 /* A setting has curves as soon as one of its trials has a history. */
 static bool has_curves(const xc_grid *grid, size_t first) {
     for (size_t i = first; i < first + grid->seeds; i++)
-        if (has_file(&grid->trial[i], "history.tsv")) return true;
+        if (xc_trial_has(&grid->trial[i], XC_HISTORY_FILE)) return true;
     return false;
 }
 
@@ -31,7 +25,7 @@ size_t xc_page_figure_count(const xc_page *page) {
     for (const xc_measure *measure = xc_measures; measure->word; measure++)
         count += xc_page_measured(grid, measure->value);
     for (size_t first = 0; first < grid->count; first += grid->seeds) count += has_curves(grid, first);
-    for (size_t i = 0; i < grid->count; i++) count += has_file(&grid->trial[i], XC_FILTERS_FILE);
+    for (size_t i = 0; i < grid->count; i++) count += xc_trial_has(&grid->trial[i], XC_FILTERS_FILE);
     return count;
 }
 
@@ -165,8 +159,9 @@ static char *describe_curves(const xc_page *page, size_t first) {
     fputs("Training curves of ", stream);
     xc_page_text(stream, xc_page_label(grid, first, true, label));
     fputs(": loss and the monitored metric by epoch", stream);
-    if (count > 0)
-        fprintf(stream, ", %zu %s of %u to %u epochs", count, count == 1 ? "network" : "networks", fewest, most);
+    if (count > 0) fprintf(stream, ", %zu %s of %u", count, count == 1 ? "network" : "networks", fewest);
+    if (count > 0 && most > fewest) fprintf(stream, " to %u", most);
+    if (count > 0) fprintf(stream, " %s", most == 1 ? "epoch" : "epochs");
     const xc_statistics loss = xc_statistics_of(page->scratch[0], count);
     if (loss.count > 0) fprintf(stream, ", median training loss %.3g at the end", loss.median);
     fputc('.', stream);

@@ -68,23 +68,46 @@ static void write_states(const xc_page *page) {
     }
 }
 
+/* Whether the filters of all networks that are done were measured, and compared with a database. */
+static void write_measured(const xc_page *page, size_t done) {
+    FILE *out = page->stream;
+    size_t measured = 0;
+    for (size_t i = 0; i < page->grid->count; i++) measured += xc_page_scores(page->grid, i) != NULL;
+    if (measured > 0 && !xc_page_compared(page))
+        fputs(
+            "<p class=\"notice\"><strong>Filters were compared with nothing.</strong> No match is counted: the "
+            "config’s <code>filters</code> section names no <code>motifs</code>.</p>\n",
+            out);
+    if (measured >= done) return;
+    if (measured == 0)
+        fputs(
+            "<p class=\"notice\"><strong>Filters were not measured.</strong> No motif is shown and no match is "
+            "counted. ",
+            out);
+    else
+        fprintf(out,
+                "<p class=\"notice\"><strong>Not all filters were measured.</strong> Of the %zu networks that are "
+                "done, %zu had their filters measured; what is said of filters is of those alone. ",
+                done, measured);
+    fputs(page->grid->trial[0].config->filters ? "Run" : "Give the config a <code>filters</code> section, or run", out);
+    fputs(" <code>expconv filters</code> on this sweep, then make this page again.</p>\n", out);
+}
+
 static void write_notices(const xc_page *page) {
     FILE *out = page->stream;
     const xc_grid *grid = page->grid;
-    const size_t ended = xc_page_count(grid, XC_TRIAL_DONE) + xc_page_count(grid, XC_TRIAL_DIVERGED);
+    const size_t done = xc_page_count(grid, XC_TRIAL_DONE), ended = done + xc_page_count(grid, XC_TRIAL_DIVERGED);
     if (ended < grid->count)
         fprintf(out,
                 "<p class=\"notice\"><strong>Not finished.</strong> %zu of %zu networks have ended; what follows is of "
                 "those alone. Run the same <code>expconv sweep</code> again to go on, then make this page again.</p>\n",
                 ended, grid->count);
-    bool measured = false;
-    for (size_t i = 0; i < grid->count; i++) measured = measured || xc_page_scores(grid, i);
-    if (!measured)
+    if (done == 0 && ended == grid->count)
         fputs(
-            "<p class=\"notice\"><strong>Filters were not measured.</strong> No motif is shown and no match is "
-            "counted. Give the config a <code>filters</code> section, or run <code>expconv filters</code> on this "
-            "sweep, then make this page again.</p>\n",
+            "<p class=\"notice\"><strong>Every network diverged.</strong> There is nothing to compare; the reasons are "
+            "below.</p>\n",
             out);
+    if (done > 0) write_measured(page, done);
 }
 
 void xc_page_head(const xc_page *page) {

@@ -81,6 +81,11 @@ const xc_filter_scores *xc_page_scores(const xc_grid *grid, size_t trial) {
     return grid->scores && grid->scores[trial].filters > 0 ? &grid->scores[trial] : NULL;
 }
 
+bool xc_page_compared(const xc_page *page) {
+    const xc_filters_config *config = page->grid->trial[0].config->filters;
+    return config && config->motifs;
+}
+
 const xc_measure *xc_page_measure(const char *word) {
     for (const xc_measure *measure = xc_measures; measure->word; measure++)
         if (strcmp(measure->word, word) == 0) return measure;

@@ -96,11 +96,10 @@ static void write_filter(FILE *out, size_t number, const xc_motif *motif, const 
 }
 
 void xc_page_sheet(const xc_page *page, const xc_page_filters *filters) {
-    const xc_filters_config *config = page->grid->trial[0].config->filters;
     const double lowest = page->grid->count > XC_PAGE_MANY ? lowest_of_many : lowest_bits;
     fputs("<ol class=\"sheet\">\n", page->stream);
     for (size_t i = 0; i < filters->motifs.count; i++)
         write_filter(page->stream, i, &filters->motifs.motif[i], &filters->match[i], filters->truth[i],
-                     config && config->motifs, lowest);
+                     xc_page_compared(page), lowest);
     fputs("</ol>\n", page->stream);
 }

@@ -107,6 +107,36 @@ static void write_setting(const xc_page *page, size_t first, const column *shown
     fputs("</tr>\n", out);
 }
 
+static bool is_shown(const column *shown, int columns, const char *heading) {
+    for (int i = 0; i < columns; i++)
+        if (strcmp(shown[i].heading, heading) == 0) return true;
+    return false;
+}
+
+/* Of the columns that are there. */
+static void write_note(FILE *out, const column *shown, int columns) {
+    fputs("<p class=\"note\">", out);
+    if (columns > 0)
+        fputs(
+            "Median over the networks of a setting that did not diverge; beneath it the mean ± the standard "
+            "deviation, where there are two or more.",
+            out);
+    if (is_shown(shown, columns, "Match planted"))
+        fputs(
+            " <em>Match</em>: the fraction of first-layer filters that match a planted motif, or any motif of the "
+            "database. <em>Coverage</em>: the fraction of planted motifs that some filter matches. Planted are the "
+            "motifs that the config names as the ground truth of the data.",
+            out);
+    else if (is_shown(shown, columns, "Match any"))
+        fputs(" <em>Match any</em>: the fraction of first-layer filters that match any motif of the database.", out);
+    if (is_shown(shown, columns, "Clipped"))
+        fputs(
+            " <em>Clipped</em>: the fraction of the first layer’s activations that met the clip of the exponential in "
+            "the last epoch.",
+            out);
+    fputs(" <em>Ended</em>: networks that are done or diverged.</p>\n", out);
+}
+
 void xc_page_summary(const xc_page *page) {
     FILE *out = page->stream;
     column shown[COLUMNS];
@@ -121,20 +151,9 @@ void xc_page_summary(const xc_page *page) {
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t first = 0; first < page->grid->count; first += page->grid->seeds)
         write_setting(page, first, shown, columns);
-    fputs(
-        "</tbody>\n</table>\n</div>\n<p class=\"note\">Median over the networks of a setting that did not diverge; "
-        "beneath it the mean ± the standard deviation, where there are two or more.",
-        out);
-    if (columns > 0 && shown[0].word && strncmp(shown[0].word, "match", 5) == 0)
-        fputs(
-            " <em>Match</em>: the fraction of first-layer filters that match a planted motif, or any motif of the "
-            "database. <em>Coverage</em>: the fraction of planted motifs that some filter matches. Planted are the "
-            "motifs that the config names as the ground truth of the data.",
-            out);
-    fputs(
-        " <em>Clipped</em>: the fraction of the first layer’s activations that met the clip of the exponential in the "
-        "last epoch.</p>\n</section>\n",
-        out);
+    fputs("</tbody>\n</table>\n</div>\n", out);
+    write_note(out, shown, columns);
+    fputs("</section>\n", out);
 }
 
 /* ---- the least q of each ground truth motif --------------------------------------------------------------------- */
@@ -154,8 +173,11 @@ static void write_best_q(const xc_page *page, size_t first, uint32_t motifs) {
     write_names(page, first);
     for (uint32_t i = 0; i < motifs; i++) {
         const double q = median_q(page, first, i);
-        fprintf(page->stream, "<td data-value=\"%.9g\"%s>%s</td>", q, q <= 0.1 ? " class=\"found\"" : "",
-                xc_page_small(q, text));
+        fputs("<td data-value=\"", page->stream);
+        if (isfinite(q)) fprintf(page->stream, "%.9g", q);
+        fprintf(page->stream, "\"%s>", q <= 0.1 ? " class=\"found\"" : "");
+        xc_page_text(page->stream, xc_page_small(q, text));
+        fputs("</td>", page->stream);
     }
     fputs("</tr>\n", page->stream);
 }

@@ -2,8 +2,6 @@
  * name, a path or a reason can become markup.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "page.h"
 

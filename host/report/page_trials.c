@@ -121,7 +121,7 @@ static xc_status write_filters(xc_page *page, const xc_trial *trial, xc_error *e
         goto fail;
     }
     xc_page_sheet(page, &filters);
-    XC_TRY(xc_figure_sheet(stem, trial->name, &filters.motifs, filters.match, error));
+    XC_TRY(xc_figure_sheet(stem, trial->name, &filters.motifs, xc_page_compared(page) ? filters.match : NULL, error));
     XC_TRY(xc_page_figure_drawn(page, error));
 fail:
     xc_page_filters_free(&filters);
@@ -168,6 +168,22 @@ fail:
     return status;
 }
 
+/* What stands beneath a logo depends on what its filter was compared with. */
+static void write_key(const xc_page *page) {
+    const xc_filters_config *config = page->grid->trial[0].config->filters;
+    const bool compared = xc_page_compared(page);
+    fputs(
+        "<p class=\"note\">Logos of the first layer’s filters: a letter’s height is its share of the position’s "
+        "information, and each logo is 2 bits high. ",
+        page->stream);
+    fputs(compared ? "Beneath stand the filter’s number, its best match and the match’s <i>q</i>-value"
+                   : "Beneath stands the filter’s number",
+          page->stream);
+    if (compared && config->ground_truth_count > 0)
+        fputs("; <span class=\"mark\">✓</span> names the planted motif that the filter matches", page->stream);
+    fputs(".</p>\n", page->stream);
+}
+
 xc_status xc_page_trials(xc_page *page, xc_error *error) {
     xc_status status = XC_OK;
     char label[XC_PAGE_LABEL];
@@ -176,13 +192,7 @@ xc_status xc_page_trials(xc_page *page, xc_error *error) {
     for (size_t i = 0; i < grid->count; i++) measured = measured || xc_page_scores(grid, i);
     write_diverged(page);
     fputs("<section id=\"networks\">\n<h2>Every network</h2>\n", page->stream);
-    if (measured)
-        fputs(
-            "<p class=\"note\">Logos of the first layer’s filters: a letter’s height is its share of the position’s "
-            "information, and each logo is 2 bits high. Beneath stand the filter’s number, its best match and the "
-            "match’s <i>q</i>-value; <span class=\"mark\">✓</span> names the planted motif that the filter "
-            "matches.</p>\n",
-            page->stream);
+    if (measured) write_key(page);
     for (size_t i = 0; i < grid->count; i++) {
         if (i % grid->seeds == 0) {
             fputs("<h3>", page->stream);

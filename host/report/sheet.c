@@ -29,7 +29,7 @@ typedef struct filter_sheet {
     char *subtitle;         /* second line, inside title's memory; NULL: none */
     xc_motif *motif;        /* (count) */
     float *ppm;             /* of all motifs, one after another */
-    xc_filter_match *match; /* (count) */
+    xc_filter_match *match; /* (count); NULL: not compared */
     size_t count, columns;
     double cell_width, top; /* top: where the first row begins */
     bool ground_truth;      /* any */
@@ -131,7 +131,7 @@ static void draw_cell(cairo_t *cairo, const xc_theme *theme, const filter_sheet 
     xc_draw_logo(cairo, theme, motif, x, top, PITCH * motif->width, LOGO_HEIGHT);
     draw_line(cairo, theme->grid, x, floor, width);
     draw_line(cairo, theme->muted, x, floor, PITCH * motif->width);
-    draw_match(cairo, theme, &sheet->match[i], x, floor + MATCH_HEIGHT - 3, width);
+    if (sheet->match) draw_match(cairo, theme, &sheet->match[i], x, floor + MATCH_HEIGHT - 3, width);
 }
 
 static void draw_footer(cairo_t *cairo, const xc_theme *theme, const filter_sheet *sheet, double width, double y) {
@@ -202,8 +202,8 @@ xc_status xc_sheet_picture(const char *title, const xc_motif_list *filters, cons
     *picture = (xc_picture){.content = sheet, .release = release_sheet, .draw = draw_sheet};
     XC_TRY(copy_title(sheet, title, error));
     XC_TRY(copy_filters(sheet, filters, error));
-    XC_TRY(xc_allocate(&sheet->match, filters->count, sizeof *match, "a sheet of filters", error));
-    for (size_t i = 0; i < sheet->count; i++) {
+    if (match) XC_TRY(xc_allocate(&sheet->match, filters->count, sizeof *match, "a sheet of filters", error));
+    for (size_t i = 0; match && i < sheet->count; i++) {
         sheet->match[i] = match[i];
         sheet->ground_truth |= match[i].ground_truth;
     }

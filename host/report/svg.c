@@ -64,10 +64,24 @@ static const char *append_number(const char *text, xc_bytes *out, bool *good) {
     return text + length;
 }
 
+/* A path that is closed and then goes somewhere without drawing: the length of that last step, " M 38.86 93.68". */
+static size_t idle_step_at(const char *text) {
+    if (text[-1] != 'Z' || strncmp(text, " M ", 3) != 0) return 0;
+    const size_t length = 3 + strspn(text + 3, "-.0123456789 ");
+    return text[length] == '"' ? length : 0;
+}
+
+/* A space beside a command of a path, which parts nothing. */
+static size_t idle_space_at(const char *text) {
+    return *text == ' ' && (strchr("MLCZ", text[-1]) || (text[1] && strchr("MLCZ", text[1])));
+}
+
 static bool shorten(const char *text, xc_bytes *out) {
     bool good = true;
     for (const char *start = text; good && *text;) {
-        const size_t passed = text > start && strchr("; \"", text[-1]) ? default_at(text) : 0;
+        size_t passed = text > start && strchr("; \"", text[-1]) ? default_at(text) : 0;
+        if (passed == 0 && text > start) passed = idle_step_at(text);
+        if (passed == 0 && text > start) passed = idle_space_at(text);
         if (passed > 0) {
             text += passed;
         } else if (isdigit((unsigned char)*text)) {

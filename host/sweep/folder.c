@@ -1,5 +1,4 @@
 /* folder.c: a sweep's folder belongs to one config, and to one process at a time. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,34 +26,18 @@ static xc_status lock_folder(const char *folder, int *lock, xc_error *error) {
                    folder);
 }
 
-/* Whether a name is one that xc_file_create gives to what it has not finished, "weights.h5.4711.tmp": the user's own
- * files may end in .tmp too. */
-static bool is_leftover(const char *name) {
+/* Whether a file is of those that are written here: the user's own may end in .tmp too. */
+static bool is_written_here(const void *context, const char *name, long process) {
     static const char *const written[] = {"results.tsv",   "summary.tsv",      XC_MANIFEST_FILE,
                                           XC_CONFIG_FILE,  XC_WEIGHTS_FILE,    XC_HISTORY_FILE,
                                           XC_METRICS_FILE, XC_CHECKPOINT_FILE, XC_DIVERGED_FILE};
-    static const char ending[] = ".tmp";
-    char whole[256];
-    size_t length = strlen(name);
-    if (length < sizeof ending || length >= sizeof whole || strcmp(name + length + 1 - sizeof ending, ending) != 0)
-        return false;
-    length -= sizeof ending - 1;
-    const size_t number_end = length;
-    while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9') length--;
-    if (length == number_end || length < 2 || name[length - 1] != '.') return false;
-    snprintf(whole, sizeof whole, "%.*s", (int)(length - 1), name);
+    (void)context, (void)process; /* under the lock a temporary file is nobody's */
     for (size_t i = 0; i < sizeof written / sizeof *written; i++)
-        if (strcmp(whole, written[i]) == 0) return true;
-    return xc_filters_writes(whole);
+        if (strcmp(name, written[i]) == 0) return true;
+    return xc_filters_writes(name);
 }
 
-/* A process that was killed while it wrote leaves temporary files. Under the lock they are nobody's. */
-static void remove_leftovers(const char *folder) {
-    DIR *listing = opendir(folder);
-    for (struct dirent *entry; listing && (entry = readdir(listing));)
-        if (is_leftover(entry->d_name)) (void)unlinkat(dirfd(listing), entry->d_name, 0);
-    if (listing) closedir(listing);
-}
+static void remove_leftovers(const char *folder) { xc_remove_leftovers(folder, is_written_here, NULL); }
 
 /* Folders of trials that were begun take the filters section of this run, and lose what another one measured. */
 static xc_status claim_begun(const xc_grid *grid, xc_error *error) {

@@ -105,6 +105,11 @@ xc_status xc_file_create(xc_file *file, const char *path, bool stream, xc_error 
 xc_status xc_file_commit(xc_file *file, xc_error *error);
 void xc_file_discard(xc_file *file);
 
+/* Removes from a folder the temporaries that processes which were killed have left of files whose name `ours` accepts;
+ * `process` is who wrote it. A folder that cannot be read has none. */
+void xc_remove_leftovers(const char *folder, bool (*ours)(const void *context, const char *name, long process),
+                         const void *context);
+
 /* The whole of a text file with a terminating 0, to be freed; `*size` (may be NULL) without the 0. Refuses a file
  * larger than `limit` bytes. */
 xc_status xc_file_read(const char *path, size_t limit, char **text, size_t *size, xc_error *error);

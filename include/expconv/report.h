@@ -13,7 +13,8 @@ extern "C" {
 
 /* Each writes STEM.svg, STEM.pdf and STEM.png (2 pixels a point), each whole or not at all. Not thread safe. */
 
-/* The logo of one motif: letters in the order of their height, the total of a position its information (0 to 2 bits). */
+/* The logo of one motif: letters in the order of their height, the total of a position its information (0 to 2 bits).
+ */
 xc_status xc_figure_logo(const char *stem, const xc_motif *motif, xc_error *error);
 
 /* What stands under a filter's logo. */
@@ -23,7 +24,8 @@ typedef struct xc_filter_match {
     bool ground_truth;
 } xc_filter_match;
 
-/* All filters of a trial as a sheet of logos, with the best match's name and q under each. match (filters->count). */
+/* All filters of a trial as a sheet of logos, with the best match's name and q under each. match (filters->count);
+ * NULL: the filters were compared with nothing, and nothing is said of matches. */
 xc_status xc_figure_sheet(const char *stem, const char *title, const xc_motif_list *filters,
                           const xc_filter_match *match, xc_error *error);
 
