@@ -6,7 +6,7 @@
 #include "expconv/motif.h"
 
 static const cli_option options[] = {
-    {"thresh", "NUMBER", "largest q-value to report, 0 to 1 (default: 0.1)"},
+    {"thresh", "NUMBER", "largest q-value to report, 0 to 1 (default: 0.1; MEME's own is 0.5)"},
     {"evalue", NULL, "--thresh is the largest E-value, and may be above 1"},
     {"distance", "NAME", "of two positions: ed (Euclidean) or pearson (default: ed)"},
     {"out", "FILE.tsv", "file to write (default: standard output)"},
@@ -66,7 +66,8 @@ const cli_command cli_tomtom = {
     .details =
         "Compares each motif of QUERY with each of TARGET (MEME or JASPAR files) on both strands and at\n"
         "all offsets, and writes the matches as the MEME suite's tomtom does, in the columns of its\n"
-        "tomtom.tsv: exact p-values of the best alignment, E-values, and q-values of each query.\n",
+        "tomtom.tsv: exact p-values of the best alignment, E-values, and q-values of each query. Queries of\n"
+        "more than 100 positions are skipped with a warning.\n",
     .examples =
         "  expconv tomtom filters.meme JASPAR_CORE_2016_vertebrates.meme --out tomtom.tsv\n"
         "  expconv tomtom filters.meme JASPAR_CORE_2016_vertebrates.meme --evalue --thresh 0.1\n",
