@@ -2,17 +2,11 @@
  * run ends with the bytes of one that was left in peace.
  */
 #include <sys/mount.h>
-#include <time.h>
 
 #include "e2e/sweep.h"
 
 /* ---- interruptions ------------------------------------------------------------------------------------------------
  */
-
-static void sleep_milliseconds(long milliseconds) {
-    const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-}
 
 /* Waits until some trial has a checkpoint. */
 static void wait_for_checkpoint(const char *name) {
@@ -84,20 +78,8 @@ static void test_killed_again_and_again(void **state) {
     const char *config = make_sweep(12, 0);
     sweep_into(config, "whole", "--threads 2");
     char arguments[512];
-    int kills = 0;
     snprintf(arguments, sizeof arguments, "sweep %s --quiet --threads 2 --pack 2 --out %s", config, in_folder("cut"));
-    for (long milliseconds = 15;; milliseconds += 13) {
-        const pid_t child = start(0, arguments);
-        sleep_milliseconds(milliseconds);
-        kill(child, SIGKILL);
-        outcome result = finish(child);
-        const int status = result.status;
-        end(&result);
-        if (status == 0) break;
-        assert_int_equal(status, 128 + SIGKILL);
-        kills++;
-    }
-    assert_true(kills >= 2);
+    kill_until_done(arguments, 15, 13);
     sweep_into(config, "cut", "");
     assert_same_sweep("whole", "cut");
     assert_no_leftovers();

@@ -3,7 +3,6 @@
  * `expconv filters` on a trial and on a sweep.
  */
 #include <math.h>
-#include <time.h>
 
 #include "e2e/sweep.h"
 #include "expconv/sweep.h"
@@ -65,11 +64,6 @@ static void copy_folder(const char *from, const char *to) {
     char command[1200];
     snprintf(command, sizeof command, "cp -rp '%s' '%s'", in_folder("%s", from), in_folder("%s", to));
     assert_int_equal(system(command), 0);
-}
-
-static void sleep_milliseconds(long milliseconds) {
-    const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    nanosleep(&pause, NULL);
 }
 
 /* ---- the tables ---------------------------------------------------------------------------------------------------
@@ -229,20 +223,8 @@ static void test_killed_again_and_again(void **state) {
     const char *config = make_sweep_with("with.yaml", section(make_database(), "  thresholds: [0.1, 0.2, 0.8]\n"));
     sweep_into(config, "whole", "--threads 2");
     char arguments[512];
-    int kills = 0;
     snprintf(arguments, sizeof arguments, "sweep %s --quiet --threads 2 --out %s", config, in_folder("cut"));
-    for (long milliseconds = 20;; milliseconds += 17) {
-        const pid_t child = start(0, arguments);
-        sleep_milliseconds(milliseconds);
-        kill(child, SIGKILL);
-        outcome result = finish(child);
-        const int status = result.status;
-        end(&result);
-        if (status == 0) break;
-        assert_int_equal(status, 128 + SIGKILL);
-        kills++;
-    }
-    assert_true(kills >= 2);
+    kill_until_done(arguments, 20, 17);
     sweep_into(config, "cut", "");
     assert_same_folders("whole", "cut");
     assert_no_leftovers();

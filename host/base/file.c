@@ -78,8 +78,8 @@ xc_status xc_file_commit(xc_file *file, xc_error *error) {
     if (good)
         sync_folder_of(file->path);
     else
-        status = xc_fail(error, XC_IO, "%s: cannot write: %s; the file is as it was before", file->path,
-                         strerror(errno));
+        status =
+            xc_fail(error, XC_IO, "%s: cannot write: %s; the file is as it was before", file->path, strerror(errno));
     xc_file_discard(file);
     return status;
 }

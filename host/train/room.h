@@ -98,7 +98,8 @@ xc_status xc_inference_batch(xc_inference *inference, xc_pack *pack, const xc_de
 xc_status xc_inference_split(xc_inference *inference, xc_pack *pack, const xc_device_split *device,
                              const xc_split *split, float *logits, xc_error *error);
 
-/* ---- history (history.c): train.h has its rows and how they are read ---------------------------------------------- */
+/* ---- history (history.c): train.h has its rows and how they are read ----------------------------------------------
+ */
 
 xc_status xc_history_write(const char *folder, const xc_history_row *rows, uint32_t count, xc_error *error);
 

@@ -1,5 +1,5 @@
-/* filters.h: the first layer's filters of a trained network as motifs: position probability matrices from what activates
- * a filter, compared with a database, and scored as Koo & Ploenzke 2021 count them.
+/* filters.h: the first layer's filters of a trained network as motifs: position probability matrices from what
+ * activates a filter, compared with a database, and scored as Koo & Ploenzke 2021 count them.
  */
 #ifndef EXPCONV_FILTERS_H
 #define EXPCONV_FILTERS_H
@@ -56,12 +56,12 @@ void xc_filter_scores_clear(xc_filter_scores *scores);
 /* Counts matches (of E-value at most config->evalue) as the paper does: a filter matches the ground truth when any of
  * its matches, not only the best, is one of the identifiers; it matches nothing when all its matches are in
  * ignore_alone (the paper's MA0615.1, Gmeb1). */
-xc_status xc_filters_score(const xc_filters_config *config, const xc_motif_list *filters,
-                           const xc_motif_list *database, const xc_tomtom_result *matches, xc_filter_scores *scores,
-                           xc_error *error);
+xc_status xc_filters_score(const xc_filters_config *config, const xc_motif_list *filters, const xc_motif_list *database,
+                           const xc_tomtom_result *matches, xc_filter_scores *scores, xc_error *error);
 
-/* Refuses a ground truth motif none of whose identifiers is in the database, naming the first: no filter could ever match
- * it. Some may be missing: a release of JASPAR holds one version of each matrix, and a list may name all versions. */
+/* Refuses a ground truth motif none of whose identifiers is in the database, naming the first: no filter could ever
+ * match it. Some may be missing: a release of JASPAR holds one version of each matrix, and a list may name all
+ * versions. */
 xc_status xc_filters_check(const xc_filters_config *config, const xc_motif_list *database, xc_error *error);
 
 /* ---- a trial's files -------------------------------------------------------------------------------------------- */
@@ -71,8 +71,8 @@ xc_status xc_filters_check(const xc_filters_config *config, const xc_motif_list 
 #define XC_SCORES_FILE "filters.tsv"
 
 /* Extracts, compares and scores, and writes into `folder` filters.meme, tomtom.tsv (with a database) and last
- * filters.tsv, a row a threshold; the other thresholds' motifs as filters-0.1.meme, tomtom-0.1.tsv and so on. `database`
- * may be NULL. *scores are those of config->threshold. */
+ * filters.tsv, a row a threshold; the other thresholds' motifs as filters-0.1.meme, tomtom-0.1.tsv and so on.
+ * `database` may be NULL. *scores are those of config->threshold. */
 xc_status xc_filters_measure(const xc_network *network, const xc_filters_config *config, const xc_motif_list *database,
                              const xc_backend *backend, const xc_split *split, int threads, const char *folder,
                              xc_filter_scores *scores, xc_error *error);

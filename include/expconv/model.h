@@ -127,12 +127,12 @@ typedef struct xc_ground_truth {
 
 /* How the filters of a trained network are made into motifs and scored: filters.h. */
 typedef struct xc_filters_config {
-    char *motifs;     /* database (MEME or JASPAR); NULL: filters are extracted, not compared */
-    double threshold; /* of a filter's largest activation */
+    char *motifs;       /* database (MEME or JASPAR); NULL: filters are extracted, not compared */
+    double threshold;   /* of a filter's largest activation */
     double *thresholds; /* others that are measured beside it: the paper's control; NULL: none */
     uint32_t thresholds_count;
-    uint32_t window; /* positions of a PPM before it is clipped; even */
-    double evalue;   /* a match has at most this E-value */
+    uint32_t window;               /* positions of a PPM before it is clipped; even */
+    double evalue;                 /* a match has at most this E-value */
     xc_ground_truth *ground_truth; /* NULL: none */
     uint32_t ground_truth_count;
     char **ignore_alone; /* identifiers: a filter that matches nothing else counts as matching nothing */

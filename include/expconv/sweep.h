@@ -1,6 +1,6 @@
 /* sweep.h: from a config with lists to a folder of trained trials and three tables: the grid, the schedule of packs
- * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting. Where the
- * config asks for it, a trial that ends has its filters measured (filters.h) before it is counted as done.
+ * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting. Where
+ * the config asks for it, a trial that ends has its filters measured (filters.h) before it is counted as done.
  */
 #ifndef EXPCONV_SWEEP_H
 #define EXPCONV_SWEEP_H
@@ -26,7 +26,8 @@ typedef struct xc_grid {
     xc_filter_scores *scores; /* (count) of the trials whose filters were measured; filters is 0 of the others */
 } xc_grid;
 
-/* Builds the trials; nothing is read from the disk. Trials get folders FOLDER/trials/NAME. Free with xc_grid_free, also on failure. */
+/* Builds the trials; nothing is read from the disk. Trials get folders FOLDER/trials/NAME. Free with xc_grid_free, also
+ * on failure. */
 xc_status xc_grid_build(const xc_config *config, const char *folder, xc_grid *grid, xc_error *error);
 void xc_grid_free(xc_grid *grid);
 

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../folder_fixture.h"
@@ -129,6 +130,28 @@ static inline outcome finish(pid_t child) {
     result.out = read_text(in_folder("stdout"));
     result.err = read_text(in_folder("stderr"));
     return result;
+}
+
+static inline void sleep_milliseconds(long milliseconds) {
+    const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Starts the command and kills it, each time a little later, until it ends by itself; two kills at least. */
+static inline void kill_until_done(const char *arguments, long first_milliseconds, long later_by) {
+    int kills = 0;
+    for (long milliseconds = first_milliseconds;; milliseconds += later_by, kills++) {
+        const pid_t child = start(0, arguments);
+        sleep_milliseconds(milliseconds);
+        kill(child, SIGKILL);
+        outcome result = finish(child);
+        const int status = result.status;
+        free(result.out);
+        free(result.err);
+        if (status == 0) break;
+        assert_int_equal(status, 128 + SIGKILL);
+    }
+    assert_true(kills >= 2);
 }
 
 static inline outcome run(const char *format, ...) {
