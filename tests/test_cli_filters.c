@@ -519,8 +519,15 @@ static void test_filters_refusals(void **state) {
     result = run("filters %s --quiet --out %s/trials", sweep, sweep);
     assert_refused(&result, 2, "is the folder of a trial", NULL);
     end(&result);
+    result = run("filters %s --quiet --out %s", trial, in_folder("sweep/trials/%s", trial_names[1]));
+    assert_refused(&result, 2, "is the folder of a trial", NULL);
+    end(&result);
     result = run("filters %s --quiet --out %s", folder, out);
     assert_refused(&result, 1, "neither the folder of a finished trial", NULL);
+    end(&result);
+    assert_int_equal(rename(in_folder("data.h5"), in_folder("elsewhere.h5")), 0);
+    result = run("filters %s --quiet --out %s", trial, out);
+    assert_refused(&result, 1, "is not there; name the sequences with --data", NULL);
     end(&result);
     assert_false(exists(out));
     result = run("filters --help");

@@ -135,7 +135,8 @@ static void scores_become_probabilities(void **state) {
 /* Where a motif has both, its probabilities count; a motif after it with scores alone is not mixed up with it. */
 static void probabilities_win(void **state) {
     (void)state;
-    xc_motif_list motifs = read_text(MEME SCORES(1) "0 0 0 0\n" MATRIX "MOTIF m2\n" MATRIX SCORES(1) "0 0 0 0\n");
+    xc_motif_list motifs = read_text(MEME SCORES(1) "0 0 0 0\n" MATRIX "MOTIF m2\n" MATRIX
+                                                    "MOTIF m3\nlog-odds matrix: alength= 4 w= 1\n0 0 0 0\n");
     assert_int_equal(motifs.count, 3);
     assert_float_equal(motifs.motif[0].ppm[3], 0.4, 1e-7);
     assert_float_equal(motifs.motif[1].ppm[3], 0.4, 1e-7);

@@ -183,11 +183,11 @@ static const struct {
     {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= 1 nsites= -3\n" ROW, "nsites= of motif m1 is -3"},
     {MEME "MOTIF m1\nletter-probability matrix: alength= 4 w= 1 nsites= inf\n" ROW, "nsites= of motif m1 is \"inf\""},
     {MEME "MOTIF m1\n" MATRIX(0), "width 0"},
-    {MEME "MOTIF m1\n" MATRIX(10000) ROW ROW ROW ROW ROW,
-     "refused:11: the matrix of motif m1 ends after 5 of 10000 positions"},
+    {MEME "MOTIF m1\n" MATRIX(9999) ROW ROW ROW ROW ROW,
+     "refused:11: the matrix of motif m1 ends after 5 of 9999 positions"},
     {MEME "MOTIF m1\n" MATRIX(1) ROW ROW, "refused:8: motif m1 has more rows than its w= 1"},
     {MEME "MOTIF m1\n" MATRIX(1) ROW MATRIX(1) ROW, "refused:8: a second matrix of motif m1; a MOTIF line is missing"},
-    {MEME "MOTIF m1\n" MATRIX(10001), "width 10001"},
+    {MEME "MOTIF m1\n" MATRIX(10000), "width 10000; 1 to 9999 can be read"},
     {MEME "MOTIF m1\n" MATRIX(-3) ROW, "width -3"},
     {MEME "MOTIF m1\n" MATRIX(1.5) ROW, "width 1.5"},
     {MEME "MOTIF m1\n" MATRIX(3) ROW ROW, "the matrix of motif m1 ends after 2 of 3 positions"},
@@ -260,7 +260,7 @@ static void refuses_odd_files(void **state) {
     char *text = test_malloc(256 + rows * sizeof ROW);
     size_t used = (size_t)sprintf(text, MEME "MOTIF m1\nletter-probability matrix: alength= 4\n");
     for (size_t i = 0; i < rows; i++) used += (size_t)sprintf(text + used, ROW);
-    MUST_FAIL(xc_motif_read(fixture_text("wide", text), &motifs, error), XC_INPUT, "above 10000");
+    MUST_FAIL(xc_motif_read(fixture_text("wide", text), &motifs, error), XC_INPUT, "above 9999");
     test_free(text);
     xc_motif_list_free(&motifs);
 }
@@ -269,28 +269,27 @@ static void refuses_odd_files(void **state) {
 static void reads_the_widest(void **state) {
     (void)state;
     xc_motif_list motifs;
-    const size_t rows = 10000;
+    const size_t rows = 9999;
     char *text = test_malloc(256 + rows * sizeof ROW);
-    size_t used = (size_t)sprintf(text, MEME "MOTIF m1\n" MATRIX(10000));
+    size_t used = (size_t)sprintf(text, MEME "MOTIF m1\n" MATRIX(9999));
     for (size_t i = 0; i < rows; i++) used += (size_t)sprintf(text + used, ROW);
     MUST(xc_motif_read(fixture_text("widest", text), &motifs, error));
-    assert_int_equal(motifs.motif[0].width, 10000);
-    expect_row(&motifs.motif[0], 9999, 0.1, 0.2, 0.3, 0.4);
+    assert_int_equal(motifs.motif[0].width, 9999);
+    expect_row(&motifs.motif[0], 9998, 0.1, 0.2, 0.3, 0.4);
     test_free(text);
     xc_motif_list_free(&motifs);
 }
 
-/* Two ids may be equal; an id that does not fit is refused in both formats, and a long name is cut. */
+/* An id that does not fit is refused in both formats, and a long name is cut. */
 static void keeps_ids_whole(void **state) {
     (void)state;
     const char id[] = "CisBP_M00001_2.00_Homo_sapiens_012345678901234567890123456789xy"; /* 63 */
     char text[512];
     xc_motif_list motifs;
-    snprintf(text, sizeof text, MEME "MOTIF %s %s\xC3\xA9\n" MATRIX(1) ROW "MOTIF %s\n" MATRIX(1) ROW, id, id + 1, id);
+    snprintf(text, sizeof text, MEME "MOTIF %s %s\xC3\xA9\n" MATRIX(1) ROW, id, id + 1);
     MUST(xc_motif_read(fixture_text("ids", text), &motifs, error));
-    assert_int_equal(motifs.count, 2);
+    assert_int_equal(motifs.count, 1);
     assert_string_equal(motifs.motif[0].id, id);
-    assert_string_equal(motifs.motif[1].id, id);
     assert_string_equal(motifs.motif[0].name, id + 1); /* without half an e acute */
     xc_motif_list_free(&motifs);
     snprintf(text, sizeof text, MEME "MOTIF x%s\n" MATRIX(1) ROW, id);
@@ -301,6 +300,24 @@ static void keeps_ids_whole(void **state) {
     snprintf(text, sizeof text, ">x%s\n1\n1\n1\n1\n", id);
     MUST_FAIL(xc_motif_read(fixture_text("long", text), &motifs, error), XC_INPUT, "long:1: the identifier");
     xc_motif_list_free(&motifs);
+}
+
+/* Of equal ids the first counts, in both formats, and the order stays. */
+static void leaves_out_repeated_ids(void **state) {
+    (void)state;
+    static const char *const files[] = {MEME "MOTIF b\n" MATRIX(1) ROW "MOTIF a\n" MATRIX(1) ROW "MOTIF b\n" MATRIX(2)
+                                            ROW ROW "MOTIF a\n" MATRIX(2) ROW ROW "MOTIF B x\n" MATRIX(1) ROW,
+                                        ">b\n1\n1\n1\n1\n>a\n1\n1\n1\n1\n>b\n1 2\n1 2\n1 2\n1 2\n>B\n1\n1\n1\n1\n"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        xc_motif_list motifs;
+        MUST(xc_motif_read(fixture_text("repeated", files[i]), &motifs, error));
+        assert_int_equal(motifs.count, 3);
+        assert_string_equal(motifs.motif[0].id, "b");
+        assert_string_equal(motifs.motif[1].id, "a");
+        assert_string_equal(motifs.motif[2].id, "B");
+        for (size_t k = 0; k < motifs.count; k++) assert_int_equal(motifs.motif[k].width, 1);
+        xc_motif_list_free(&motifs);
+    }
 }
 
 /* Every cut of a good file either reads or fails cleanly. */
@@ -332,11 +349,12 @@ static void finds_by_name_and_id(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_jaspar_meme),    cmocka_unit_test(formats_agree),
-        cmocka_unit_test(task1_is_from_jaspar), cmocka_unit_test(reads_the_wild),
-        cmocka_unit_test(refuses_malformed),    cmocka_unit_test(refuses_odd_files),
-        cmocka_unit_test(reads_the_widest),     cmocka_unit_test(keeps_ids_whole),
-        cmocka_unit_test(survives_cuts),        cmocka_unit_test(finds_by_name_and_id),
+        cmocka_unit_test(reads_jaspar_meme),       cmocka_unit_test(formats_agree),
+        cmocka_unit_test(task1_is_from_jaspar),    cmocka_unit_test(reads_the_wild),
+        cmocka_unit_test(refuses_malformed),       cmocka_unit_test(refuses_odd_files),
+        cmocka_unit_test(reads_the_widest),        cmocka_unit_test(keeps_ids_whole),
+        cmocka_unit_test(leaves_out_repeated_ids), cmocka_unit_test(survives_cuts),
+        cmocka_unit_test(finds_by_name_and_id),
     };
     return cmocka_run_group_tests_name("motif", tests, fixture_open, fixture_close);
 }

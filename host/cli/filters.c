@@ -32,13 +32,9 @@ static bool has_file(const char *folder, const char *name) {
     return exists;
 }
 
-/* The files of a trial's own folder belong to its sweep, whose tables are made from them. */
-static xc_status refuse_own_folder(const filters_target *target, xc_error *error) {
-    char *in = realpath(target->folder, NULL), *out = realpath(target->out, NULL);
-    const bool same = in && out && strcmp(in, out) == 0;
-    free(in);
-    free(out);
-    if (!same) return XC_OK;
+/* The files of a trial's folder, this one's or another's, belong to its sweep, whose tables are made from them. */
+static xc_status refuse_trial_folder(const filters_target *target, xc_error *error) {
+    if (!has_file(target->out, "weights.h5")) return XC_OK;
     return xc_fail(error, XC_USAGE, "--out %s is the folder of a trial, whose files its training wrote; choose another",
                    target->out);
 }
@@ -61,6 +57,12 @@ static xc_status find_trial(const char *operand, const char *out, filters_run *w
     return xc_fail(error, XC_MEMORY, "out of memory for the name of %s", out);
 }
 
+static size_t count_diverged(const xc_grid *grid) {
+    size_t count = 0;
+    for (size_t i = 0; i < grid->count; i++) count += grid->trial[i].status == XC_TRIAL_DIVERGED;
+    return count;
+}
+
 static xc_status find_trials(const char *operand, const char *out, filters_run *work, xc_error *error) {
     xc_status status = XC_OK;
     XC_TRY(xc_sweep_read(operand, &work->grid, error));
@@ -75,8 +77,10 @@ static xc_status find_trials(const char *operand, const char *out, filters_run *
         goto fail;
     }
     if (work->count == 0)
-        status =
-            xc_fail(error, XC_INPUT, "%s: no trial of this sweep is trained yet; run expconv sweep first", operand);
+        status = xc_fail(error, XC_INPUT,
+                         "%s: no trial of this sweep has a trained network: %zu of %zu diverged (manifest.tsv says "
+                         "why); expconv sweep trains what is left",
+                         operand, count_diverged(&work->grid), work->grid.count);
     else if (work->count < work->grid.count)
         xc_log(XC_LOG_NOTICE, "%s: %zu of %zu trials are trained; the others are left out", operand, work->count,
                work->grid.count);
@@ -90,15 +94,17 @@ static xc_status find_targets(const cli_arguments *arguments, filters_run *work,
     XC_TRY(cli_required(arguments, "out", &out, error));
     work->sweep = has_file(arguments->operand, "manifest.tsv");
     if (!work->sweep && !has_file(arguments->operand, "weights.h5")) {
-        status = xc_fail(error, XC_INPUT,
-                         "%s: neither the folder of a finished trial (weights.h5) nor of a sweep "
-                         "(manifest.tsv)",
-                         arguments->operand);
+        status =
+            xc_fail(error, XC_INPUT,
+                    "%s: neither the folder of a finished trial (weights.h5) nor of a sweep "
+                    "(manifest.tsv)%s",
+                    arguments->operand,
+                    has_file(arguments->operand, "diverged.txt") ? "; this trial diverged, diverged.txt says why" : "");
         goto fail;
     }
     XC_TRY(work->sweep ? find_trials(arguments->operand, out, work, error)
                        : find_trial(arguments->operand, out, work, error));
-    for (size_t i = 0; i < work->count; i++) XC_TRY(refuse_own_folder(&work->target[i], error));
+    for (size_t i = 0; i < work->count; i++) XC_TRY(refuse_trial_folder(&work->target[i], error));
 fail:
     return status;
 }
@@ -110,8 +116,13 @@ static xc_status prepare(const cli_arguments *arguments, filters_run *work, xc_e
     const char *data = cli_value(arguments, "data");
     XC_TRY(xc_network_open(work->target[0].folder, &work->first, error));
     XC_TRY(filters_choose_settings(arguments, work, error));
-    XC_TRY(xc_backend_open(arguments->device, &work->backend, error));
     const xc_data_config *trained = &work->first.config->data;
+    if (!data && !xc_path_exists(trained->file)) {
+        status = xc_fail(error, XC_INPUT, "%s, which %s was trained with, is not there; name the sequences with --data",
+                         trained->file, work->target[0].name);
+        goto fail;
+    }
+    XC_TRY(xc_backend_open(arguments->device, &work->backend, error));
     XC_TRY(cli_read_split(arguments, data ? data : trained->file, &work->first, false, trained->reverse_complement,
                           &work->dataset, &which, error));
     work->split = &work->dataset.split[which];

@@ -1,5 +1,5 @@
 /* motif.c: motifs that are made here instead of read: a list of flat ones to fill, what a position tells, and the
- * clipping of positions that tell nothing. Reading is in read.c, writing in write.c.
+ * clipping of positions that tell nothing. Reading is in read.c, writing in meme_write.c.
  */
 #include <math.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 
 #include "expconv/motif.h"
 
-#define XC_MOTIF_WIDEST 10000u
+#define XC_MOTIF_WIDEST 9999u
 #define XC_MOTIF_MOST 1000000u /* motifs in a file; a database has thousands */
 
 /* Lines of a text, one after another, without their line end (LF or CRLF) and without leading blanks. */
@@ -42,7 +42,8 @@ const char *xc_line_after(const char *line, const char *words);
 xc_status xc_motif_append(const xc_lines *lines, xc_motif_list *motifs, const char *id, const char *name,
                           xc_motif **motif, xc_error *error);
 
-/* xc_motif_read on a text in memory. text: `size` bytes and a 0 after them; written to. `path` is for error lines. */
+/* xc_motif_read on a text in memory, but motifs of equal ids are all kept. text: `size` bytes and a 0 after them;
+ * written to. `path` is for error lines. */
 xc_status xc_motif_parse(const char *path, char *text, size_t size, xc_motif_list *motifs, xc_error *error);
 
 xc_status xc_meme_parse(xc_lines *lines, xc_motif_list *motifs, xc_error *error);

@@ -117,6 +117,47 @@ const xc_motif *xc_motif_find(const xc_motif_list *motifs, const char *name) {
     return NULL;
 }
 
+/* ---- equal identifiers ------------------------------------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b) {
+    const xc_motif *x = *(const xc_motif *const *)a, *y = *(const xc_motif *const *)b;
+    const int order = strcmp(x->id, y->id);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Keeps the first motif of each identifier, as the MEME suite does: counted twice, one would change what all others
+ * are worth. */
+static xc_status leave_out_repeated(const char *path, xc_motif_list *motifs, xc_error *error) {
+    xc_motif **sorted = NULL;
+    const xc_status status = xc_allocate(&sorted, motifs->count, sizeof *sorted, "the motifs", error);
+    if (status != XC_OK) return status;
+    for (size_t i = 0; i < motifs->count; i++) sorted[i] = &motifs->motif[i];
+    qsort(sorted, motifs->count, sizeof *sorted, compare_ids);
+    size_t kept = 0;
+    for (size_t i = 1, first = 0; i < motifs->count; i++) {
+        if (strcmp(sorted[i]->id, sorted[first]->id) != 0)
+            first = i;
+        else
+            sorted[i]->width = 0; /* no motif that was read has width 0 */
+    }
+    free(sorted);
+    for (size_t i = 0; i < motifs->count; i++) {
+        xc_motif *motif = &motifs->motif[i];
+        if (motif->width > 0) {
+            motifs->motif[kept++] = *motif;
+            continue;
+        }
+        if (kept == i)
+            xc_log(XC_LOG_WARNING,
+                   "%s: a second motif %s; of equal identifiers the first one counts, the others are left out", path,
+                   motif->id);
+        free(motif->ppm);
+        free(motif->written);
+    }
+    motifs->count = kept;
+    return XC_OK;
+}
+
 /* ---- which format ----------------------------------------------------------------------------------------------- */
 
 /* Bytes that no text has: neither of these formats, and nothing that may reach a terminal in an error line. */
@@ -178,6 +219,7 @@ xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error
     *motifs = (xc_motif_list){0};
     XC_TRY(xc_file_read(path, LARGEST_FILE, &text, &size, error));
     XC_TRY(xc_motif_parse(path, text, size, motifs, error));
+    XC_TRY(leave_out_repeated(path, motifs, error));
 fail:
     free(text);
     return status;

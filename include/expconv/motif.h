@@ -28,12 +28,13 @@ typedef struct xc_motif_list {
 
 /* Reads MEME (version 4 and later) or JASPAR PFM (counts or plain rows), told apart by content. Accepts what is seen in
  * the wild: CRLF, a byte order mark, blank lines, a missing final newline, no name, lower case, background lines, URL
- * lines, `E=` or not, no `w=` or `nsites=`, alphabet blocks whose symbols are those of DNA, equal ids. Of two matrices
- * of a motif the probabilities count. One that has a log-odds matrix alone becomes background times 2^(score / 100), as
- * in the MEME suite: background of both strands, 100 sites and 0.01 pseudocounts taken back. Names are cut to 63 bytes.
- * PFM counts become probabilities without pseudocounts. Refuses, with file and line: a truncated matrix or one with
- * rows too many, rows that do not sum to 1 (MEME; within 0.02, then normalised), negative or NaN entries, width 0 or
- * above 10,000, no `alength=`, another alphabet than DNA, ids above 63 bytes, files above 64 MiB or a million motifs.
+ * lines, `E=` or not, no `w=` or `nsites=`, alphabet blocks whose symbols are those of DNA. Of motifs with equal ids
+ * the first is kept and the others are left out with a warning, as in the MEME suite. Of two matrices of a motif the
+ * probabilities count. One that has a log-odds matrix alone becomes background times 2^(score / 100), as in the MEME
+ * suite: background of both strands, 100 sites and 0.01 pseudocounts taken back. Names are cut to 63 bytes. PFM counts
+ * become probabilities without pseudocounts. Refuses, with file and line: a truncated matrix or one with rows too many,
+ * rows that do not sum to 1 (MEME; within 0.02, then normalised), negative or NaN entries, width 0 or from 10,000 on,
+ * no `alength=`, another alphabet than DNA, ids above 63 bytes, files above 64 MiB or a million motifs.
  * Free with xc_motif_list_free, also on failure. */
 xc_status xc_motif_read(const char *path, xc_motif_list *motifs, xc_error *error);
 void xc_motif_list_free(xc_motif_list *motifs);
