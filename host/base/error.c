@@ -1,4 +1,4 @@
-/* error.c: errors as values, and the nearest word for "did you mean".
+/* error.c: errors as values, the nearest word for "did you mean", and the fields of a line.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -86,4 +86,10 @@ const char *xc_nearest(const char *word, const char *const *names) {
         }
     }
     return best;
+}
+
+int xc_cut_fields(char *line, char **field, int most) {
+    int count = 0;
+    for (char *rest = line; rest && count < most;) field[count++] = strsep(&rest, "\t");
+    return count;
 }

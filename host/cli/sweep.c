@@ -36,12 +36,6 @@ static int find_column(const cells *table, const char *name, const char *ending)
     return -1;
 }
 
-static int split_line(char *line, char **cell, int columns) {
-    int count = 0;
-    for (char *rest = line; rest && count < columns;) cell[count++] = strsep(&rest, "\t");
-    return count;
-}
-
 /* Cuts the text; table->header is to be freed. */
 static xc_status split_table(char *text, cells *table, xc_error *error) {
     size_t lines = 0, columns = 1;
@@ -54,9 +48,10 @@ static xc_status split_table(char *text, cells *table, xc_error *error) {
         xc_allocate(&table->header, (lines + 2) * columns, sizeof *table->header, "the summary", error);
     if (status != XC_OK) return status;
     table->cell = table->header + columns;
-    (void)split_line(strsep(&text, "\n"), table->header, table->columns);
+    (void)xc_cut_fields(strsep(&text, "\n"), table->header, table->columns);
     for (char *line; (line = strsep(&text, "\n")) && *line;)
-        table->rows += split_line(line, table->cell + table->rows * table->columns, table->columns) == table->columns;
+        table->rows +=
+            xc_cut_fields(line, table->cell + table->rows * table->columns, table->columns) == table->columns;
     return XC_OK;
 }
 

@@ -23,8 +23,7 @@ static int split_rows(char *tsv, char *(*rows)[MOST_COLUMNS], int *columns) {
     int count = 0;
     *columns = 0;
     for (char *line; (line = strsep(&tsv, "\n")) && *line; count++) {
-        int cells = 0;
-        for (char *rest = line; rest && cells < MOST_COLUMNS;) rows[count][cells++] = strsep(&rest, "\t");
+        const int cells = xc_cut_fields(line, rows[count], MOST_COLUMNS);
         if (cells > *columns) *columns = cells;
     }
     return count;

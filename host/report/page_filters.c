@@ -76,9 +76,9 @@ static xc_status read_matches(const xc_page *page, const xc_trial *trial, xc_pag
     XC_TRY(xc_file_read(path, LARGEST_TABLE, &text, NULL, error));
     char *rest = text, *line = strsep(&rest, "\n"), *field[FIELDS];
     for (size_t place = 0; (line = strsep(&rest, "\n"));) {
-        int count = 0;
-        for (char *tail = line; tail && count < FIELDS;) field[count++] = strsep(&tail, "\t");
-        if (count < FIELDS || *line == '#' || strtod(field[E_VALUE], NULL) > config->evalue) continue;
+        if (xc_cut_fields(line, field, FIELDS) < FIELDS || *line == '#' ||
+            strtod(field[E_VALUE], NULL) > config->evalue)
+            continue;
         const size_t found = find_filter(&filters->motifs, field[QUERY], place);
         if (found == filters->motifs.count) continue;
         place = found;

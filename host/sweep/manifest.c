@@ -30,13 +30,6 @@ xc_status xc_sweep_write_manifest(const xc_grid *grid, const char *folder, xc_er
     return xc_file_commit(&file, error);
 }
 
-/* Cuts a line at its tabs. Returns the number of fields. */
-static int split_fields(char *line, char *field[FIELDS]) {
-    int count = 0;
-    for (char *rest = line; rest && count < FIELDS;) field[count++] = strsep(&rest, "\t");
-    return count;
-}
-
 xc_status xc_sweep_read_manifest(xc_grid *grid, const char *folder, xc_error *error) {
     xc_status status = XC_OK;
     char *text = NULL, *path = xc_path_join(folder, XC_MANIFEST_FILE);
@@ -50,7 +43,7 @@ xc_status xc_sweep_read_manifest(xc_grid *grid, const char *folder, xc_error *er
         xc_trial *trial = &grid->trial[i];
         line = strsep(&rest, "\n");
         /* The config is the same, so the rows stand in grid order; a row that does not was edited. */
-        if (split_fields(line, field) != FIELDS || strcmp(field[0], trial->name) != 0) continue;
+        if (xc_cut_fields(line, field, FIELDS) != FIELDS || strcmp(field[0], trial->name) != 0) continue;
         trial->seconds = strtod(field[3], NULL);
     }
 fail:

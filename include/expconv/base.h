@@ -71,6 +71,10 @@ xc_status xc_allocate(void *out, size_t count, size_t size, const char *what, xc
  * when the list has a member. */
 const char *xc_nearest(const char *word, const char *const *names);
 
+/* Cuts a line of a TSV file at its tabs, in place: its fields, at most `most`, and how many there are. What follows the
+ * last of `most` is left out. */
+int xc_cut_fields(char *line, char **field, int most);
+
 /* ---- logging --------------------------------------------------------------------------------------------------- */
 
 /* All messages go to stderr (results alone go to stdout), and as JSON lines to the file of xc_log_open_json.
