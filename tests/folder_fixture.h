@@ -4,6 +4,7 @@
 #ifndef EXPCONV_FOLDER_FIXTURE_H
 #define EXPCONV_FOLDER_FIXTURE_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,16 @@ static inline int remove_folder(void **state) {
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command);
+}
+
+/* How many files are in it, but for hidden ones. */
+static inline int count_files(void) {
+    int count = 0;
+    DIR *stream = opendir(folder);
+    assert_non_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream));) count += entry->d_name[0] != '.';
+    closedir(stream);
+    return count;
 }
 
 #endif

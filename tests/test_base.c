@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +17,6 @@
 #include "expconv/base.h"
 #include "expconv/philox.h"
 #include "folder_fixture.h"
-
-static int count_files(void) {
-    int count = 0;
-    DIR *stream = opendir(folder);
-    assert_non_null(stream);
-    for (struct dirent *entry; (entry = readdir(stream));) count += entry->d_name[0] != '.';
-    closedir(stream);
-    return count;
-}
 
 static void assert_content(const char *path, const char *expected) {
     char *text;

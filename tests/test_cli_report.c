@@ -169,15 +169,20 @@ static void test_unfinished_and_unmeasured(void **state) {
     free(page);
 }
 
-static void test_what_diverged_and_why(void **state) {
-    (void)state;
-    const char *config = make_config("wild.yaml", make_data("data.h5"),
-                                     "train: {epochs: 2, batch: 30, optimizer: sgd}\n"
-                                     "sweep: {learning_rate: [0.01, 1.0e+30]}\n");
-    outcome result = run("sweep %s --quiet --out %s", config, in_folder("out"));
+/* The page of a sweep by a config with these sections, without filters. */
+static char *page_of_sweep(const char *sections) {
+    outcome result = run("sweep %s --quiet --out %s", make_config("wild.yaml", make_data("data.h5"), sections),
+                         in_folder("out"));
     assert_done(&result);
     end(&result);
-    char *page = make_page(in_folder("out")), *manifest = read_text(in_folder("out/manifest.tsv"));
+    return make_page(in_folder("out"));
+}
+
+static void test_what_diverged_and_why(void **state) {
+    (void)state;
+    char *page = page_of_sweep("train: {epochs: 2, batch: 30, optimizer: sgd}\n"
+                               "sweep: {learning_rate: [0.01, 1.0e+30]}\n");
+    char *manifest = read_text(in_folder("out/manifest.tsv"));
     assert_contains(page, "What diverged, and why");
     assert_contains(page, cell(manifest, 1, "reason"));
     assert_contains(page, "1&nbsp;done, 1&nbsp;diverged");
@@ -187,13 +192,8 @@ static void test_what_diverged_and_why(void **state) {
 
 static void test_everything_diverged(void **state) {
     (void)state;
-    const char *config = make_config("wild.yaml", make_data("data.h5"),
-                                     "train: {epochs: 2, batch: 30, optimizer: sgd, learning_rate: 1.0e+30}\n"
-                                     "sweep: {seeds: 2}\n");
-    outcome result = run("sweep %s --quiet --out %s", config, in_folder("out"));
-    assert_done(&result);
-    end(&result);
-    char *page = make_page(in_folder("out"));
+    char *page = page_of_sweep("train: {epochs: 2, batch: 30, optimizer: sgd, learning_rate: 1.0e+30}\n"
+                               "sweep: {seeds: 2}\n");
     assert_contains(page, "<strong>Every network diverged.</strong>");
     assert_absent(page, "were not measured"); /* there is nothing to measure */
     assert_absent(page, "Median over");

@@ -2,51 +2,11 @@
  * defaults, overrides, copies, its text, and that a config without it is written as ever; and what the shipped
  * experiments say in it. Runs in the repository's root.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
+#include "config_fixture.h"
 
-#include <cmocka.h>
-
-#include "expconv/model.h"
-#include "folder_fixture.h"
-
-#define DATA "data: {file: a.h5}\n"
 #define DATABASE "  motifs: db.meme\n"
 
-static char path[128];
-
-static xc_status read_config(const char *text, const char *override, xc_config **config, xc_error *error) {
-    snprintf(path, sizeof path, "%s/sweep.yaml", folder);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-    return xc_config_read(path, &override, override != NULL, config, error);
-}
-
-/* A config that must be good. */
-static xc_config *good(const char *text, const char *override) {
-    xc_config *config = NULL;
-    xc_error error = {0};
-    if (read_config(text, override, &config, &error) != XC_OK) fail_msg("refused: %s", error.text);
-    return config;
-}
-
-static char *text_of(const xc_config *config) {
-    char *text = NULL;
-    xc_error error = {0};
-    assert_int_equal(xc_config_write(config, &text, &error), XC_OK);
-    return text;
-}
-
 /* ---- refusals --------------------------------------------------------------------------------------------------- */
-
-typedef struct refusal {
-    const char *text, *override, *line; /* the error line after the file's name, or after "--set " */
-} refusal;
 
 static const refusal refusals[] = {
     /* keys and types */
@@ -132,20 +92,7 @@ static const refusal refusals[] = {
 
 static void every_fault_is_one_line(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        const refusal *one = &refusals[i];
-        xc_config *config = NULL;
-        xc_error error = {0};
-        const xc_status status = read_config(one->text, one->override, &config, &error);
-        xc_config_free(config);
-        if (status == XC_OK) fail_msg("not refused: %s %s", one->text, one->override ? one->override : "");
-        assert_null(strchr(error.text, '\n'));
-        if (!one->line) continue;
-        char line[XC_ERROR_LENGTH];
-        snprintf(line, sizeof line, "%s%s", one->override ? "--set " : path, one->line);
-        assert_string_equal(error.text, line);
-        assert_int_equal(status, one->override ? XC_USAGE : XC_INPUT);
-    }
+    assert_each_refused(refusals, sizeof refusals / sizeof *refusals);
 }
 
 /* The beginnings of a config, and the config with any byte replaced, are configs or one line; under a sanitizer, this
@@ -163,7 +110,7 @@ static void damaged_sections_are_configs_or_one_line(void **state) {
         xc_config *config = NULL;
         xc_error error = {0};
         if (read_config(damaged, NULL, &config, &error) != XC_OK) {
-            assert_non_null(strstr(error.text, path));
+            assert_non_null(strstr(error.text, SWEEP));
             assert_null(strchr(error.text, '\n'));
         }
         xc_config_free(config);
@@ -374,5 +321,5 @@ int main(void) {
         cmocka_unit_test(copies_are_deep),
         cmocka_unit_test(task_1_is_measured_by_the_papers_ground_truth),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_config_folder, NULL);
 }

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -82,15 +81,6 @@ static void colours_stand_out_from_their_paper(void **state) {
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static const char *const endings[] = {".svg", ".pdf", ".png"};
-
-static int count_files(void) {
-    int count = 0;
-    DIR *stream = opendir(folder);
-    assert_non_null(stream);
-    for (struct dirent *entry; (entry = readdir(stream));) count += entry->d_name[0] != '.';
-    closedir(stream);
-    return count;
-}
 
 static char *content_of(const char *stem, const char *ending, size_t *size) {
     char path[160], *content;

@@ -7,7 +7,6 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <hdf5.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -25,15 +24,6 @@ static const char *in_folder(const char *name) {
     next = (next + 1) % 4;
     snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
     return path[next];
-}
-
-static int count_files(void) {
-    int count = 0;
-    DIR *stream = opendir(folder);
-    assert_non_null(stream);
-    for (struct dirent *entry; (entry = readdir(stream));) count += entry->d_name[0] != '.';
-    closedir(stream);
-    return count;
 }
 
 static void assert_same_files(const char *a, const char *b) {

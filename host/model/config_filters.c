@@ -18,13 +18,10 @@ fail:
     return status;
 }
 
-enum { DIGITS = 9 }; /* of a threshold in tables and names of files */
-
-/* Two thresholds that are written alike would have one file and one row between them. */
-static bool same_threshold(double a, double b) {
+bool xc_thresholds_same(double a, double b) {
     char one[32], other[32];
-    snprintf(one, sizeof one, "%.*g", DIGITS, a);
-    snprintf(other, sizeof other, "%.*g", DIGITS, b);
+    snprintf(one, sizeof one, XC_THRESHOLD_FORMAT, a);
+    snprintf(other, sizeof other, XC_THRESHOLD_FORMAT, b);
     return strcmp(one, other) == 0;
 }
 
@@ -37,12 +34,12 @@ static xc_status check_thresholds(const xc_filters_config *filters, const xc_doc
             xc_config_check_range(document, path, threshold, (xc_interval)XC_FROM_BELOW(0, 1), error);
         if (status != XC_OK) return status;
         const int node = xc_document_find(document, path);
-        if (same_threshold(threshold, filters->threshold))
+        if (xc_thresholds_same(threshold, filters->threshold))
             return xc_document_refuse(document, node, error,
                                       "filters.thresholds has %g, which is filters.threshold; list the others alone",
                                       threshold);
         for (uint32_t i = 0; i < j; i++)
-            if (same_threshold(threshold, filters->thresholds[i]))
+            if (xc_thresholds_same(threshold, filters->thresholds[i]))
                 return xc_document_refuse(document, node, error,
                                           "filters.thresholds has %g twice; every entry is measured once", threshold);
     }

@@ -52,13 +52,6 @@ static xc_status name_file(const char *folder, const char *stem, const char *suf
 
 /* ---- thresholds -------------------------------------------------------------------------------------------------- */
 
-static bool looks_same(double a, double b) {
-    char one[32], other[32];
-    snprintf(one, sizeof one, XC_THRESHOLD_FORMAT, a);
-    snprintf(other, sizeof other, XC_THRESHOLD_FORMAT, b);
-    return strcmp(one, other) == 0;
-}
-
 /* The config's threshold and then the others, each once: (*count), to be freed. */
 static xc_status list_thresholds(const xc_filters_config *config, double **list, uint32_t *count, xc_error *error) {
     const xc_status status =
@@ -68,7 +61,7 @@ static xc_status list_thresholds(const xc_filters_config *config, double **list,
     (*list)[(*count)++] = config->threshold;
     for (uint32_t i = 0; i < config->thresholds_count; i++) {
         bool listed = false;
-        for (uint32_t j = 0; j < *count; j++) listed |= looks_same((*list)[j], config->thresholds[i]);
+        for (uint32_t j = 0; j < *count; j++) listed |= xc_thresholds_same((*list)[j], config->thresholds[i]);
         if (!listed) (*list)[(*count)++] = config->thresholds[i];
     }
     return XC_OK;

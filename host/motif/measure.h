@@ -7,9 +7,6 @@
 /* Whether xc_filters_measure gives a file this name: filters.meme, tomtom-0.1.tsv and so on. */
 bool xc_filters_writes(const char *name);
 
-/* A threshold as tables and file names show it. */
-#define XC_THRESHOLD_FORMAT "%.9g"
-
 /* ---- score_file.c: filters.tsv ----------------------------------------------------------------------------------- */
 
 /* Writes folder/filters.tsv: threshold (count), scores (count). */

@@ -139,6 +139,11 @@ typedef struct xc_filters_config {
     uint32_t ignore_alone_count;
 } xc_filters_config;
 
+/* A threshold as tables and names of files show it; two that are written alike would have one file and one row between
+ * them, and are the same. */
+#define XC_THRESHOLD_FORMAT "%.9g"
+bool xc_thresholds_same(double a, double b);
+
 typedef struct xc_config {
     xc_data_config data;
     xc_model_config model;
