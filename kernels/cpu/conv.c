@@ -22,6 +22,7 @@ static cpu_rows windows(cpu_trial *b, size_t n, size_t count) {
 }
 
 void xc_cpu_conv_forward(cpu_trial *b) {
+    if (b->spectral.size) return xc_cpu_spectral_forward(b);
     const size_t chunk = cpu_conv_chunk(b), depth = b->width * b->channels;
     xc_cpu_norm_begin(b);
     xc_cpu_pack(b->panels, b->kernel, depth, b->filters);
@@ -56,6 +57,7 @@ void xc_cpu_input_gradient(cpu_trial *b, size_t n, size_t count) {
 }
 
 void xc_cpu_conv_backward(cpu_trial *b) {
+    if (b->spectral.size) return xc_cpu_spectral_backward(b);
     const size_t chunk = cpu_gradient_chunk(b);
     if (b->dx) xc_cpu_input_gradient_begin(b);
     for (size_t n = 0; n < b->batch; n += chunk) {

@@ -29,13 +29,19 @@ void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t column
     }
 }
 
-/* to[f][i] = from[i][f] for f < padded and i < wide; zeros beyond the `rows` rows and `columns` columns of `from`. Done
- * in blocks of LANES rows of `to`, whose lines stay near. */
-static void transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded) {
+/* Done in blocks of LANES rows of `to`, whose lines stay near. */
+void xc_cpu_transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded) {
     for (size_t f = 0; f < padded; f += LANES)
         for (size_t i = 0; i < wide; i++)
-            for (size_t j = f; j < f + LANES; j++)
+            for (size_t j = f; j < f + LANES && j < padded; j++)
                 to[j * wide + i] = i < rows && j < columns ? from[i * columns + j] : 0;
+}
+
+size_t xc_cpu_packed_place(size_t depth, size_t columns, size_t row, size_t column) {
+    const size_t vectors = (columns + LANES - 1) / LANES, at = column / LANES;
+    const size_t last = vectors <= 3 ? 0 : (vectors - 2) / 2 * 2; /* vector at which the last panel begins */
+    const size_t first = at < last ? at / 2 * 2 : last, wide = panel_vectors(columns - first * LANES);
+    return (depth * first + row * wide + at - first) * LANES + column % LANES;
 }
 
 void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_t channels, size_t filters,
@@ -45,7 +51,7 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
         float *panel = panels + width * padded * c;
         wide = panel_vectors(left) * LANES;
         for (size_t k = 0; k < width; k++, panel += padded * wide)
-            transpose(panel, kernel + ((width - 1 - k) * channels + c) * filters, left, filters, wide, padded);
+            xc_cpu_transpose(panel, kernel + ((width - 1 - k) * channels + c) * filters, left, filters, wide, padded);
     }
 }
 

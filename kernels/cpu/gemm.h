@@ -17,6 +17,8 @@ typedef struct cpu_rows {
 
 #define xc_cpu_pack XC_ISA_NAME(xc_cpu_pack)
 #define xc_cpu_pack_flipped XC_ISA_NAME(xc_cpu_pack_flipped)
+#define xc_cpu_packed_place XC_ISA_NAME(xc_cpu_packed_place)
+#define xc_cpu_transpose XC_ISA_NAME(xc_cpu_transpose)
 #define xc_cpu_gemm XC_ISA_NAME(xc_cpu_gemm)
 #define xc_cpu_outer XC_ISA_NAME(xc_cpu_outer)
 
@@ -27,6 +29,12 @@ void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t column
  * kernel[K-1-k][.][f], and zeros for f >= F. */
 void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_t channels, size_t filters,
                          size_t padded);
+
+/* Where element (row,column) of a packed matrix (depth,columns) is. */
+size_t xc_cpu_packed_place(size_t depth, size_t columns, size_t row, size_t column);
+
+/* to[f][i] = from[i][f] for f < padded and i < wide, with zeros beyond the `rows` rows and `columns` columns of `from`. */
+void xc_cpu_transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded);
 
 /* out = start + in * panels, or out += in * panels where `add`; start (columns, up to a multiple of LANES) or NULL for
  * zeros. Where out's row_stride is not a multiple of LANES only `columns` floats of a row are touched. */

@@ -31,7 +31,8 @@ static void set_sizes(cpu_trial *b, const xc_block *block, int32_t batch) {
     b->filters = (size_t)block->filters;
     b->out_length = (size_t)block->out_length;
     b->columns = round_up(b->filters, LANES);
-    b->gap = b->width - 1;
+    xc_cpu_spectral_plan(b);
+    b->gap = b->spectral.size ? 0 : b->width - 1;
     b->norm = block->gamma != XC_ABSENT;
     const size_t rows = STRIP_BYTES / (b->columns * sizeof(float));
     b->strip_rows = rows < 1 ? 1 : rows > STRIP_ROWS ? STRIP_ROWS : rows;
@@ -39,11 +40,22 @@ static void set_sizes(cpu_trial *b, const xc_block *block, int32_t batch) {
 
 /* Floats of the packed kernel, either way, and of the motif block's tables. */
 static size_t panel_floats(const cpu_trial *b) {
-    if (b->block->kind == XC_BLOCK_ADD) return 0;
+    if (b->block->kind == XC_BLOCK_ADD || b->spectral.size) return 0;
     const size_t forward = b->width * b->channels * b->columns;
     const size_t backward = b->width * b->columns * round_up(b->channels, LANES);
     const size_t tables = b->block->kind == XC_BLOCK_MOTIF ? motif_groups(b->width) * MOTIF_WORDS * b->columns : 0;
     return larger(larger(forward, backward), tables);
+}
+
+/* The tiles' points, and the kernel's: forward's are not wanted any more when backward puts its own there. */
+static void lay_out_spectral(cpu_trial *b, piece_of *scratch) {
+    cpu_spectral *s = &b->spectral;
+    s->x = take_floats(scratch, s->points * s->x_plane);
+    s->z = take_floats(scratch, s->points * s->z_plane);
+    s->forward = s->backward = take_floats(scratch, s->points * larger(s->forward_plane, s->backward_plane));
+    s->sum = take_floats(scratch, s->points * s->sum_plane);
+    s->turned = take_floats(scratch, b->width * b->filters * s->channels);
+    b->gathered = take_floats(scratch, s->chunk * s->tiles * OUTER_COLUMNS);
 }
 
 static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
@@ -75,7 +87,9 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
         b->codes = take(scratch, b->batch * codes, sizeof(uint16_t));
         b->letters = take(scratch, codes + MOTIF_TAPS + (size_t)block->pad_left + b->length, 1);
     }
-    if (block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE) {
+    if (b->spectral.size)
+        lay_out_spectral(b, scratch);
+    else if (block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE) {
         const size_t rows = b->conv_length + b->gap;
         if (cpu_needs_zeros(b)) b->padded = take_floats(scratch, cpu_conv_chunk(b) * rows * b->channels);
         b->gathered = take_floats(scratch, cpu_gradient_chunk(b) * b->conv_length * OUTER_COLUMNS);

@@ -8,6 +8,7 @@
 #define EXPCONV_CPU_TRIAL_H
 
 #include "expconv/backend.h"
+#include "spectral.h"
 #include "vector.h"
 
 /* What `route` holds where dropout's zero was the largest of a window. */
@@ -44,6 +45,7 @@ typedef struct cpu_trial {
     float *dx;             /* (N,L,C) */
     float *dx_skip;        /* (N,Lc,F) */
     uint64_t *clipped;     /* (1) */
+    cpu_spectral spectral; /* of a convolution, with pieces of scratch */
 
     /* Saved. */
     float *z;         /* (gap + N (Lc + gap), Fs) input of batch norm; backward puts dz in its place */

@@ -1,0 +1,47 @@
+/* spectral_plan.c: whether a convolution goes through the Fourier domain, and in tiles of which size: by counting.
+ */
+#include "trial.h"
+
+/* What one real transform of N points costs a channel, in multiply-adds, with its loads and stores. Measured. */
+#define TRANSFORM_COST(n) (10 * (n))
+
+/* Points of a chunk that should stay in the second cache, and the fewest rows that make a product worth its calls. */
+#define CHUNK_BYTES ((size_t)384 << 10)
+#define CHUNK_ROWS 24
+
+/* Floats between points: an odd number of cache lines, as points at powers of two would meet in one set. */
+static size_t plane(size_t floats) { return (round_up(floats, 16) / 16 | 1) * 16; }
+
+/* Multiply-adds of a sequence by tiles of n. */
+static size_t cost(const cpu_trial *b, size_t n) {
+    const size_t step = n - b->width + 1, tiles = (b->conv_length + step - 1) / step;
+    const size_t products = (3 * n / 2 - 1) * b->channels * b->filters;
+    return tiles * (products + products / 4 + TRANSFORM_COST(n) * (b->channels + b->filters));
+}
+
+void xc_cpu_spectral_plan(cpu_trial *b) {
+    cpu_spectral *s = &b->spectral;
+    *s = (cpu_spectral){0};
+    if (b->block->kind != XC_BLOCK_CONV || b->width < 3) return;
+    size_t best = b->conv_length * b->width * b->channels * b->filters;
+    for (size_t n = 8; n <= 32; n *= 2)
+        if (n >= b->width + 1 && cost(b, n) < best) {
+            best = cost(b, n);
+            s->size = n;
+        }
+    if (s->size == 0) return;
+    s->step = s->size - b->width + 1;
+    s->tiles = (b->conv_length + s->step - 1) / s->step;
+    s->points = 3 * s->size / 2 - 1;
+    s->channels = round_up(b->channels, LANES);
+    const size_t row_bytes = s->points * (s->channels + b->columns) * sizeof(float);
+    size_t rows = CHUNK_BYTES / row_bytes;
+    if (rows < CHUNK_ROWS) rows = CHUNK_ROWS;
+    s->chunk = rows / s->tiles < 1 ? 1 : rows / s->tiles < b->batch ? rows / s->tiles : b->batch;
+    rows = s->chunk * s->tiles;
+    s->x_plane = plane(rows * s->channels);
+    s->z_plane = plane(rows * b->columns);
+    s->forward_plane = plane(b->channels * b->columns);
+    s->backward_plane = plane(b->filters * s->channels);
+    s->sum_plane = plane(b->channels * b->columns);
+}

@@ -1,0 +1,126 @@
+/* spectral_tiles.c: tiles of x, z and dz to the points of spectral.h and back, one vector of columns at a time.
+ */
+#include "spectral_points.h"
+#include "trial.h"
+
+/* Rows that exist of the `size` rows from `first` on. */
+typedef struct span {
+    size_t begin, end; /* of the tile */
+} span;
+
+static span existing(int64_t first, size_t size, size_t length) {
+    const int64_t begin = first < 0 ? -first : 0, end = (int64_t)length - first;
+    const size_t last = end < 0 ? 0 : (size_t)end < size ? (size_t)end : size;
+    return (span){(size_t)begin < last ? (size_t)begin : last, last};
+}
+
+/* A tile of n rows at `rows` in memory of its own, zeros where nothing exists; `left` columns are there. */
+static const float *bring(const float *rows, size_t stride, span there, size_t size, size_t left, float *own) {
+    for (size_t r = 0; r < size; r++)
+        v_store(own + r * LANES, r >= there.begin && r < there.end ? v_load_part(rows + r * stride, left) : v_set(0));
+    return own;
+}
+
+/* One tile's vector to points: of x, or of dz. */
+INLINE void tile_in(const int n, const bool x, const float *rows, size_t stride, span there, size_t left, float *points,
+                    size_t plane) {
+    vfloat own[DFT_LARGEST], h[DFT_LARGEST];
+    if (there.begin > 0 || there.end < (size_t)n || left < LANES) {
+        rows = bring(rows, stride, there, (size_t)n, left, (float *)own);
+        stride = LANES;
+    }
+    SPECTRAL_ANALYSE(n, rows, stride, h);
+    if (x)
+        spectral_split_x(n, h, points, plane);
+    else
+        spectral_unjoin(n, h, points, plane);
+}
+
+/* Beginning of a tile in its sequence's inputs. */
+INLINE int64_t tile_begin(const cpu_trial *b, size_t tile) {
+    return (int64_t)(tile * b->spectral.step) - b->block->pad_left;
+}
+
+void xc_cpu_spectral_x_in(cpu_trial *b, size_t n, size_t count) {
+    const cpu_spectral *s = &b->spectral;
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < s->tiles; t++) {
+            const int64_t begin = tile_begin(b, t);
+            const span there = existing(begin, s->size, b->length);
+            const float *rows = b->x + ((int64_t)((n + i) * b->length) + begin) * (int64_t)b->channels; /* (N,C) */
+            float *points = s->x + (i * s->tiles + t) * s->channels;
+            for (size_t c = 0; c < s->channels; c += LANES) {
+#define CALL(n) tile_in(n, true, rows + c, b->channels, there, b->channels - c, points + c, s->x_plane)
+                SPECTRAL_SIZES(s->size, CALL);
+#undef CALL
+            }
+        }
+}
+
+void xc_cpu_spectral_z_in(cpu_trial *b, size_t n, size_t count) {
+    const cpu_spectral *s = &b->spectral;
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < s->tiles; t++) {
+            const size_t begin = t * s->step, left = b->conv_length - begin;
+            const span there = {0, left < s->step ? left : s->step};
+            const float *rows = cpu_z_row(b, n + i, begin); /* (step,Fs) */
+            float *points = s->z + (i * s->tiles + t) * b->columns;
+            for (size_t f = 0; f < b->columns; f += LANES) {
+#define CALL(n) tile_in(n, false, rows + f, b->columns, there, LANES, points + f, s->z_plane)
+                SPECTRAL_SIZES(s->size, CALL);
+#undef CALL
+            }
+        }
+}
+
+INLINE void tile_z_out(const int n, const float *points, size_t plane, vfloat start, float *z, size_t stride,
+                       size_t rows) {
+    vfloat h[DFT_LARGEST], own[DFT_LARGEST];
+    spectral_join(n, points, plane, h);
+    SPECTRAL_SYNTHESISE(n, h, (float *)own, LANES);
+    for (size_t r = 0; r < rows; r++) v_store(z + r * stride, own[r] + start);
+}
+
+void xc_cpu_spectral_z_out(cpu_trial *b, size_t n, size_t count) {
+    const cpu_spectral *s = &b->spectral;
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < s->tiles; t++) {
+            const size_t begin = t * s->step, left = b->conv_length - begin, rows = left < s->step ? left : s->step;
+            float *z = cpu_z_row(b, n + i, begin); /* (rows,Fs) */
+            const float *points = s->z + (i * s->tiles + t) * b->columns;
+            for (size_t f = 0; f < b->columns; f += LANES) {
+#define CALL(n) tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, rows)
+                SPECTRAL_SIZES(s->size, CALL);
+#undef CALL
+            }
+        }
+}
+
+/* Adds a tile's rows to dx. */
+INLINE void tile_x_out(const int n, const float *points, size_t plane, float *dx, size_t stride, span there,
+                       size_t left) {
+    vfloat h[DFT_LARGEST], own[DFT_LARGEST];
+    spectral_unsplit_x(n, points, plane, h);
+    SPECTRAL_SYNTHESISE(n, h, (float *)own, LANES);
+    for (size_t r = there.begin; r < there.end; r++) {
+        float *to = dx + r * stride;
+        v_store_part(to, v_load_part(to, left) + own[r], left);
+    }
+}
+
+void xc_cpu_spectral_x_out(cpu_trial *b, size_t n, size_t count) {
+    const cpu_spectral *s = &b->spectral;
+    if (!b->add_to_dx) memset(b->dx + n * b->length * b->channels, 0, count * b->length * b->channels * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+        for (size_t t = 0; t < s->tiles; t++) {
+            const int64_t begin = tile_begin(b, t);
+            const span there = existing(begin, s->size, b->length);
+            float *dx = b->dx + ((int64_t)((n + i) * b->length) + begin) * (int64_t)b->channels; /* (N,C) */
+            const float *points = s->x + (i * s->tiles + t) * s->channels;
+            for (size_t c = 0; c < s->channels; c += LANES) {
+#define CALL(n) tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, there, b->channels - c)
+                SPECTRAL_SIZES(s->size, CALL);
+#undef CALL
+            }
+        }
+}
