@@ -6,16 +6,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "expconv/backend.h"
 
+/* A large page: a step walks through dozens of rows a page apart, more than a processor has translations for. */
+#define HOST_LARGE_PAGE ((size_t)2 << 20)
+
 static void *host_allocate(const xc_backend *backend, size_t bytes) {
     (void)backend;
-    const size_t whole = bytes < 64 ? 64 : (bytes + 63) / 64 * 64;
+    const size_t unit = bytes < HOST_LARGE_PAGE ? 64 : HOST_LARGE_PAGE;
+    const size_t whole = bytes < 64 ? 64 : (bytes + unit - 1) / unit * unit;
     if (whole < bytes) return NULL;
-    void *memory = aligned_alloc(64, whole);
-    if (memory) memset(memory, 0, whole);
-    return memory;
+    void *memory = aligned_alloc(unit, whole);
+    if (!memory) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (unit == HOST_LARGE_PAGE) madvise(memory, whole, MADV_HUGEPAGE); /* a wish: what it answers does not matter */
+#endif
+    return memset(memory, 0, whole);
 }
 
 static void host_release(const xc_backend *backend, void *memory) {

@@ -75,18 +75,18 @@ INLINE void dft_synthesis_4(const vfloat *from, float *y, size_t stride) {
     v_store(y + 3 * stride, odd - from[3]);
 }
 
-#define DFT_DOUBLE(n, half)                                                                                            \
-    INLINE void dft_analysis_##n(const float *x, size_t stride, vfloat *to) {                                          \
-        vfloat even[half], odd[half];                                                                                  \
-        dft_analysis_##half(x, 2 * stride, even);                                                                      \
-        dft_analysis_##half(x + stride, 2 * stride, odd);                                                              \
-        dft_join(n, even, odd, to);                                                                                    \
-    }                                                                                                                  \
-    INLINE void dft_synthesis_##n(const vfloat *from, float *y, size_t stride) {                                       \
-        vfloat even[half], odd[half];                                                                                  \
-        dft_part(n, from, even, odd);                                                                                  \
-        dft_synthesis_##half(even, y, 2 * stride);                                                                     \
-        dft_synthesis_##half(odd, y + stride, 2 * stride);                                                             \
+#define DFT_DOUBLE(n, half)                                                      \
+    INLINE void dft_analysis_##n(const float *x, size_t stride, vfloat *to) {    \
+        vfloat even[half], odd[half];                                            \
+        dft_analysis_##half(x, 2 * stride, even);                                \
+        dft_analysis_##half(x + stride, 2 * stride, odd);                        \
+        dft_join(n, even, odd, to);                                              \
+    }                                                                            \
+    INLINE void dft_synthesis_##n(const vfloat *from, float *y, size_t stride) { \
+        vfloat even[half], odd[half];                                            \
+        dft_part(n, from, even, odd);                                            \
+        dft_synthesis_##half(even, y, 2 * stride);                               \
+        dft_synthesis_##half(odd, y + stride, 2 * stride);                       \
     }
 DFT_DOUBLE(8, 4)
 DFT_DOUBLE(16, 8)

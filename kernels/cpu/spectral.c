@@ -1,5 +1,5 @@
-/* spectral.c: forward, weight gradient and input gradient of a convolution in the Fourier domain, a chunk of sequences at
- * a time, so that what the tiles' transforms write the products find in the second cache.
+/* spectral.c: forward, weight gradient and input gradient of a convolution in the Fourier domain, a chunk of sequences
+ * at a time, so that what the tiles' transforms write the products find in the second cache.
  */
 #include "gemm.h"
 #include "trial.h"

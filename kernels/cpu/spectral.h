@@ -1,14 +1,15 @@
 /* spectral.h: convolution through the Fourier domain, for the widths and lengths where it needs fewer multiplications.
  *
- * A sequence is cut into tiles of `step` = N - K + 1 outputs, each of which reads N inputs. With A the analysis of dft.h,
- * S its transpose, and the product of complex numbers done by three real ones (Karatsuba), a tile's outputs are
+ * A sequence is cut into tiles of `step` = N - K + 1 outputs, each of which reads N inputs. With A the analysis of
+ * dft.h, S its transpose, and the product of complex numbers done by three real ones (Karatsuba), a tile's outputs are
  *
  *     z = S join(split_x(A x) . split_w(A w)),     3 N / 2 - 1 products a tile instead of K (N - K + 1)
  *
  * summed over channels between split and join: one small matrix product a point. This is linear in each argument, so
  * the gradients are its transposes and nothing is approximated but the rounding: with d = transposed join and A of dz,
  *
- *     dx = S transposed split_x(d . split_w(A w))  (tiles overlap and are added),     dw = S transposed split_w(split_x(A x) . d)
+ *     dx = S transposed split_x(d . split_w(A w))  (tiles overlap and are added),     dw = S transposed
+ * split_w(split_x(A x) . d)
  *
  * Source: Cooley and Tukey 1965 (transform), Karatsuba 1962 (product), Winograd 1980 (transposition).
  */

@@ -10,14 +10,14 @@
 #include "dft.h"
 
 /* Runs `call(size)` for the transform's size, a constant within it. */
-#define SPECTRAL_SIZES(size, call)                                                                                     \
-    do {                                                                                                               \
-        if ((size) == 32)                                                                                              \
-            call(32);                                                                                                  \
-        else if ((size) == 16)                                                                                         \
-            call(16);                                                                                                  \
-        else                                                                                                           \
-            call(8);                                                                                                   \
+#define SPECTRAL_SIZES(size, call) \
+    do {                           \
+        if ((size) == 32)          \
+            call(32);              \
+        else if ((size) == 16)     \
+            call(16);              \
+        else                       \
+            call(8);               \
     } while (0)
 
 INLINE void spectral_ends_store(const vfloat *h, float *points, size_t plane) {
@@ -100,11 +100,13 @@ INLINE void spectral_unjoin(const int n, const vfloat *h, float *points, size_t 
     }
 }
 
-#define SPECTRAL_ANALYSE(n, x, stride, h)                                                                              \
-    ((n) == 32 ? dft_analysis_32(x, stride, h) : (n) == 16 ? dft_analysis_16(x, stride, h) : dft_analysis_8(x, stride, h))
-#define SPECTRAL_SYNTHESISE(n, h, y, stride)                                                                           \
-    ((n) == 32 ? dft_synthesis_32(h, y, stride)                                                                        \
-     : (n) == 16 ? dft_synthesis_16(h, y, stride)                                                                      \
+#define SPECTRAL_ANALYSE(n, x, stride, h)        \
+    ((n) == 32   ? dft_analysis_32(x, stride, h) \
+     : (n) == 16 ? dft_analysis_16(x, stride, h) \
+                 : dft_analysis_8(x, stride, h))
+#define SPECTRAL_SYNTHESISE(n, h, y, stride)      \
+    ((n) == 32   ? dft_synthesis_32(h, y, stride) \
+     : (n) == 16 ? dft_synthesis_16(h, y, stride) \
                  : dft_synthesis_8(h, y, stride))
 
 #endif

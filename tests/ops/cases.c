@@ -59,12 +59,25 @@ typedef struct large_shape {
 } large_shape;
 
 static const large_shape LARGE[] = {
-    {XC_BLOCK_MOTIF, 10, 200, 4, 32, 19, 1, true, false},  {XC_BLOCK_MOTIF, 12, 200, 4, 32, 19, 50, true, true},
-    {XC_BLOCK_MOTIF, 7, 400, 4, 24, 19, 10, true, false},  {XC_BLOCK_MOTIF, 1, 600, 4, 100, 19, 3, false, false},
-    {XC_BLOCK_CONV, 19, 50, 32, 48, 7, 4, true, false},    {XC_BLOCK_CONV, 19, 50, 24, 64, 7, 1, false, false},
-    {XC_BLOCK_CONV, 6, 400, 24, 24, 5, 1, true, false},    {XC_BLOCK_CONV, 3, 190, 32, 124, 5, 50, true, true},
-    {XC_BLOCK_DENSE, 100, 1, 450, 300, 1, 1, true, false}, {XC_BLOCK_DENSE, 100, 1, 512, 12, 1, 1, true, false},
-    {XC_BLOCK_ADD, 8, 400, 24, 24, 1, 10, true, false},    {XC_BLOCK_ADD, 6, 400, 24, 24, 1, 1, true, false},
+    {XC_BLOCK_MOTIF, 10, 200, 4, 32, 19, 1, true, false},
+    {XC_BLOCK_MOTIF, 12, 200, 4, 32, 19, 50, true, true},
+    {XC_BLOCK_MOTIF, 7, 400, 4, 24, 19, 10, true, false},
+    {XC_BLOCK_MOTIF, 1, 600, 4, 100, 19, 3, false, false},
+    {XC_BLOCK_CONV, 19, 50, 32, 48, 7, 4, true, false},
+    {XC_BLOCK_CONV, 19, 50, 24, 64, 7, 1, false, false},
+    {XC_BLOCK_CONV, 6, 400, 24, 24, 5, 1, true, false},
+    {XC_BLOCK_CONV, 3, 190, 32, 124, 5, 50, true, true},
+    /* Through the Fourier domain (kernels/cpu/spectral.h) in tiles of 8, 16 and 32, the last of them partial, with
+       columns that fill no vector, chunks that end early, and a width that all but fills a tile. */
+    {XC_BLOCK_CONV, 60, 4, 32, 124, 5, 2, true, true},
+    {XC_BLOCK_CONV, 70, 12, 40, 36, 4, 3, true, false},
+    {XC_BLOCK_CONV, 11, 100, 33, 29, 11, 1, false, false},
+    {XC_BLOCK_CONV, 9, 57, 37, 44, 19, 2, true, false},
+    {XC_BLOCK_CONV, 3, 30, 45, 30, 28, 1, true, false},
+    {XC_BLOCK_DENSE, 100, 1, 450, 300, 1, 1, true, false},
+    {XC_BLOCK_DENSE, 100, 1, 512, 12, 1, 1, true, false},
+    {XC_BLOCK_ADD, 8, 400, 24, 24, 1, 10, true, false},
+    {XC_BLOCK_ADD, 6, 400, 24, 24, 1, 1, true, false},
 };
 
 static int drawn_count(void) { return 2 * FORCE_COUNT * COUNT(POOLS); }
