@@ -1,8 +1,8 @@
 /* gemm.c: matrix products by register tiles: TILE_ROWS rows and 2 vectors of columns, or WIDE_ROWS and 3.
  *
- * The product of a convolution is that of a matrix whose rows overlap, so nothing is unfolded: each row of a tile has
- * its own pointer. Depth is cut so that a panel's part stays in the first cache; sums then rest in `out` in between.
- * The order of additions depends on sizes alone.
+ * The product of a convolution is that of a matrix whose rows overlap, so nothing is unfolded. Rows are shared out
+ * evenly among tiles, as a tile of one or two rows would wait for its own sums. Depth is cut so that a panel's part stays
+ * in the first cache; sums then rest in `out` in between. The order of additions depends on sizes alone.
  */
 #include "gemm.h"
 
@@ -55,139 +55,143 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
     }
 }
 
-/* ---- product --------------------------------------------------------------------------------------------------- */
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
-/* out[r] = from[r] + in[r] * panel, for each row r. `from` may be `out`. */
-INLINE void multiply_tile(const int rows, const int vectors, const float *const *in, const float *panel, size_t depth,
-                          const float *const *from, float *const *out) {
-    vfloat sum[TILE_ROWS][3];
-    const float *a[TILE_ROWS];
-    for (int r = 0; r < rows; r++) {
-        a[r] = in[r];
-        for (int v = 0; v < vectors; v++) sum[r][v] = v_load(from[r] + v * LANES);
+/* Runs `tile(count)` with a constant count of 1 to TILE_ROWS. */
+#if TILE_ROWS == 8
+#define MORE_TILE_CASES(tile)                                                                                          \
+    case 7: tile(7); break;                                                                                            \
+    case 8: tile(8); break;
+#else
+#define MORE_TILE_CASES(tile)
+#endif
+#define TILE_CASES(count, tile)                                                                                        \
+    switch (count) {                                                                                                   \
+    case 1: tile(1); break;                                                                                            \
+    case 2: tile(2); break;                                                                                            \
+    case 3: tile(3); break;                                                                                            \
+    case 4: tile(4); break;                                                                                            \
+    case 5: tile(5); break;                                                                                            \
+    case 6: tile(6); break;                                                                                            \
+        MORE_TILE_CASES(tile)                                                                                          \
     }
-    for (size_t k = 0; k < depth; k++, panel += vectors * LANES) {
+
+/* How `rows` rows are cut into tiles of `most` or fewer: `more` tiles of `size` + 1 rows, then tiles of `size`. */
+typedef struct even_cut {
+    size_t tiles, size, more;
+} even_cut;
+
+static even_cut cut_evenly(size_t rows, size_t most) {
+    const size_t tiles = (rows + most - 1) / most;
+    return (even_cut){tiles, rows / tiles, rows % tiles};
+}
+
+/* ---- product ----------------------------------------------------------------------------------------------------- */
+
+/* Equidistant rows against one panel: out = from + in * panel; `from` may be `out`, or NULL: zeros. Columns beyond
+ * `valid` are neither read nor written. */
+typedef struct product {
+    const float *in, *panel, *from;
+    float *out;
+    size_t in_stride, from_stride, out_stride, depth, valid;
+} product;
+
+INLINE void multiply_tile(const int rows, const int vectors, const product *p) {
+    vfloat sum[TILE_ROWS][3];
+    const float *panel = p->panel;
+    const bool whole = p->valid >= (size_t)vectors * LANES;
+    const size_t in_stride = p->in_stride, left = whole ? LANES : p->valid - (size_t)(vectors - 1) * LANES;
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) {
+            const float *from = p->from + (size_t)r * p->from_stride + v * LANES;
+            sum[r][v] = !p->from ? v_set(0) : v < vectors - 1 ? v_load(from) : v_load_part(from, left);
+        }
+    const float *a = p->in;
+#pragma GCC unroll 4
+    for (size_t k = 0; k < p->depth; k++, panel += vectors * LANES) {
         vfloat w[3];
         for (int v = 0; v < vectors; v++) w[v] = v_load(panel + v * LANES);
         for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vectors; v++) sum[r][v] += a[r][k] * w[v];
+            for (int v = 0; v < vectors; v++) sum[r][v] += a[(size_t)r * in_stride + k] * w[v];
     }
     for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) v_store(out[r] + v * LANES, sum[r][v]);
-}
-
-typedef void tile_function(const float *const *in, const float *panel, size_t depth, const float *const *from,
-                           float *const *out);
-
-#define TILE(rows, vectors)                                                                                            \
-    static void tile_##rows##_##vectors(const float *const *in, const float *panel, size_t depth,                      \
-                                        const float *const *from, float *const *out) {                                 \
-        multiply_tile(rows, vectors, in, panel, depth, from, out);                                                     \
-    }
-#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
-/* clang-format off */
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
-#if TILE_ROWS == 8
-TILES(7) TILES(8)
-#endif
-
-#define TILE_SET(rows) {tile_##rows##_1, tile_##rows##_2, tile_##rows##_3}
-static tile_function *const tiles[TILE_ROWS + 1][3] = {
-    {0, 0, 0}, TILE_SET(1), TILE_SET(2), TILE_SET(3), TILE_SET(4), TILE_SET(5), TILE_SET(6),
-#if TILE_ROWS == 8
-    TILE_SET(7), TILE_SET(8),
-#endif
-};
-/* clang-format on */
-
-/* The rows of one tile. */
-typedef struct tile_pointers {
-    const float *in[TILE_ROWS], *from[TILE_ROWS];
-    float *out[TILE_ROWS];
-} tile_pointers;
-
-/* Where the next rows are. */
-typedef struct row_cursor {
-    size_t sample, row;
-} row_cursor;
-
-/* `start` NULL: sums go on from out. */
-static void next_rows(row_cursor *at, size_t rows, int count, const cpu_rows *in, const cpu_rows *out,
-                      const float *start, tile_pointers *to) {
-    for (int r = 0; r < count; r++) {
-        to->in[r] = in->first + at->sample * in->sample_stride + at->row * in->row_stride;
-        to->out[r] = (float *)out->first + at->sample * out->sample_stride + at->row * out->row_stride;
-        to->from[r] = start ? start : to->out[r];
-        if (++at->row == rows) {
-            at->row = 0;
-            at->sample++;
+        for (int v = 0; v < vectors; v++) {
+            float *out = p->out + (size_t)r * p->out_stride + v * LANES;
+            if (v < vectors - 1)
+                v_store(out, sum[r][v]);
+            else
+                v_store_part(out, sum[r][v], left);
         }
+}
+
+INLINE void multiply_rows(const int vectors, product p, size_t rows) {
+    const even_cut cut = cut_evenly(rows, tile_rows((size_t)vectors));
+    for (size_t i = 0; i < cut.tiles; i++) {
+        const size_t count = cut.size + (i < cut.more);
+#define MULTIPLY(rows) multiply_tile(rows, vectors, &p)
+        TILE_CASES(count, MULTIPLY)
+#undef MULTIPLY
+        p.in += count * p.in_stride;
+        p.out += count * p.out_stride;
+        if (p.from) p.from += count * p.from_stride;
     }
 }
 
-/* A tile of whose `wide` columns only `valid` are out's: through memory of its own. */
-static void multiply_ragged(tile_function *tile, tile_pointers *at, int count, const float *panel, size_t depth,
-                            size_t wide, size_t valid) {
-    float detour[TILE_ROWS * 3 * LANES] __attribute__((aligned(VECTOR_BYTES))) = {0};
-    float *rows[TILE_ROWS];
-    for (int r = 0; r < count; r++) {
-        rows[r] = detour + (size_t)r * wide;
-        if (at->from[r] == at->out[r]) at->from[r] = memcpy(rows[r], at->out[r], valid * sizeof(float));
-    }
-    tile(at->in, panel, depth, at->from, rows);
-    for (int r = 0; r < count; r++) memcpy(at->out[r], rows[r], valid * sizeof(float));
-}
+static void multiply_rows_1(product p, size_t rows) { multiply_rows(1, p, rows); }
+static void multiply_rows_2(product p, size_t rows) { multiply_rows(2, p, rows); }
+static void multiply_rows_3(product p, size_t rows) { multiply_rows(3, p, rows); }
 
-/* One panel, `depth` of it, against all rows. */
-static void multiply_panel(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panel,
-                           size_t depth, size_t wide, size_t valid, const float *start) {
-    const size_t most = tile_rows(wide / LANES);
-    row_cursor at = {0, 0};
-    tile_pointers pointers;
-    for (size_t left = samples * rows; left > 0;) {
-        const int count = (int)(left < most ? left : most);
-        tile_function *const tile = tiles[count][wide / LANES - 1];
-        next_rows(&at, rows, count, in, out, start, &pointers);
-        left -= (size_t)count;
-        if (valid >= wide)
-            tile(pointers.in, panel, depth, pointers.from, pointers.out);
-        else
-            multiply_ragged(tile, &pointers, count, panel, depth, wide, valid);
-    }
-}
+typedef void multiply_function(product p, size_t rows);
 
 void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels,
                  size_t depth, size_t columns, const float *start, bool add) {
-    static const float zeros[3 * LANES];
-    const bool padded = out->row_stride % LANES == 0 && out->row_stride >= columns;
+    static multiply_function *const by_vectors[4] = {NULL, multiply_rows_1, multiply_rows_2, multiply_rows_3};
+    const bool single = rows == 1, padded = out->row_stride % LANES == 0 && out->row_stride >= columns;
+    const size_t spans = single ? 1 : samples, span_rows = single ? samples : rows;
     const size_t blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK, even = (depth + blocks - 1) / blocks;
-    for (size_t k = 0; k < depth; k += even) {
-        const size_t part = depth - k < even ? depth - k : even;
-        const cpu_rows shifted = {in->first + k, in->sample_stride, in->row_stride};
+    for (size_t k = 0; k < depth; k += even)
         for (size_t c = 0, wide; c < columns; c += wide) {
-            const size_t left = columns - c;
-            wide = panel_vectors(left) * LANES;
-            const cpu_rows target = {out->first + c, out->sample_stride, out->row_stride};
-            const float *first = start ? start + c : zeros;
-            multiply_panel(&shifted, &target, samples, rows, panels + depth * c + k * wide, part, wide,
-                           padded ? wide : left, add || k > 0 ? NULL : first);
+            const size_t left = columns - c, vectors = panel_vectors(left);
+            wide = vectors * LANES;
+            product p = {.panel = panels + depth * c + k * wide,
+                         .in_stride = single ? in->sample_stride : in->row_stride,
+                         .out_stride = single ? out->sample_stride : out->row_stride,
+                         .depth = depth - k < even ? depth - k : even,
+                         .valid = padded || left > wide ? wide : left};
+            const bool go_on = add || k > 0;
+            if (go_on) p.from_stride = p.out_stride;
+            for (size_t n = 0; n < spans; n++) {
+                p.in = in->first + n * in->sample_stride + k;
+                p.out = (float *)out->first + n * out->sample_stride + c;
+                p.from = go_on ? p.out : start ? start + c : NULL;
+                by_vectors[vectors](p, span_rows);
+            }
         }
-    }
 }
 
-/* ---- outer product --------------------------------------------------------------------------------------------- */
+/* ---- outer product ----------------------------------------------------------------------------------------------- */
 
-INLINE void outer_tile(const int depth, const int vectors, const cpu_rows *left, const cpu_rows *right, size_t samples,
-                       size_t rows, float *sum, size_t sum_stride, size_t valid) {
+/* Rows of left and right, which lie equidistant in each of the samples. */
+typedef struct row_pairs {
+    cpu_rows left, right;
+    size_t samples, rows;
+} row_pairs;
+
+/* `depth` columns of left with `vectors` of right, of which `valid` columns are the sum's. */
+INLINE void outer_tile(const int depth, const int vectors, const row_pairs *pairs, float *sum, size_t sum_stride,
+                       size_t valid) {
     vfloat s[TILE_ROWS][3];
+    const size_t left_stride = pairs->left.row_stride, right_stride = pairs->right.row_stride;
     for (int i = 0; i < depth; i++) { /* sum may be far away by now */
         __builtin_prefetch(sum + (size_t)i * sum_stride, 1);
         __builtin_prefetch(sum + (size_t)i * sum_stride + vectors * LANES - 1, 1);
         for (int v = 0; v < vectors; v++) s[i][v] = v_set(0);
     }
-    for (size_t n = 0; n < samples; n++) {
-        const float *a = left->first + n * left->sample_stride, *w = right->first + n * right->sample_stride;
-        for (size_t l = 0; l < rows; l++, a += left->row_stride, w += right->row_stride) {
+    for (size_t n = 0; n < pairs->samples; n++) {
+        const float *a = pairs->left.first + n * pairs->left.sample_stride;
+        const float *w = pairs->right.first + n * pairs->right.sample_stride;
+#pragma GCC unroll 4
+        for (size_t l = 0; l < pairs->rows; l++, a += left_stride, w += right_stride) {
             vfloat u[3];
             for (int v = 0; v < vectors; v++) u[v] = v_load(w + v * LANES);
             for (int i = 0; i < depth; i++)
@@ -203,29 +207,30 @@ INLINE void outer_tile(const int depth, const int vectors, const cpu_rows *left,
         }
 }
 
-typedef void outer_function(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum,
-                            size_t sum_stride, size_t valid);
-
-#define OUTER(depth, vectors)                                                                                          \
-    static void outer_##depth##_##vectors(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows,    \
-                                          float *sum, size_t sum_stride, size_t valid) {                               \
-        outer_tile(depth, vectors, left, right, samples, rows, sum, sum_stride, valid);                                \
+INLINE void outer_columns(const int vectors, row_pairs pairs, float *sum, size_t depth, size_t sum_stride,
+                          size_t valid) {
+    const even_cut cut = cut_evenly(depth, tile_rows((size_t)vectors));
+    for (size_t i = 0; i < cut.tiles; i++) {
+        const size_t count = cut.size + (i < cut.more);
+#define OUTER(depth) outer_tile(depth, vectors, &pairs, sum, sum_stride, valid)
+        TILE_CASES(count, OUTER)
+#undef OUTER
+        pairs.left.first += count;
+        sum += count * sum_stride;
     }
-#define OUTERS(depth) OUTER(depth, 1) OUTER(depth, 2) OUTER(depth, 3)
-/* clang-format off */
-OUTERS(1) OUTERS(2) OUTERS(3) OUTERS(4) OUTERS(5) OUTERS(6)
-#if TILE_ROWS == 8
-OUTERS(7) OUTERS(8)
-#endif
+}
 
-#define OUTER_SET(rows) {outer_##rows##_1, outer_##rows##_2, outer_##rows##_3}
-static outer_function *const outers[TILE_ROWS + 1][3] = {
-    {0, 0, 0}, OUTER_SET(1), OUTER_SET(2), OUTER_SET(3), OUTER_SET(4), OUTER_SET(5), OUTER_SET(6),
-#if TILE_ROWS == 8
-    OUTER_SET(7), OUTER_SET(8),
-#endif
-};
-/* clang-format on */
+static void outer_columns_1(row_pairs pairs, float *sum, size_t depth, size_t sum_stride, size_t valid) {
+    outer_columns(1, pairs, sum, depth, sum_stride, valid);
+}
+static void outer_columns_2(row_pairs pairs, float *sum, size_t depth, size_t sum_stride, size_t valid) {
+    outer_columns(2, pairs, sum, depth, sum_stride, valid);
+}
+static void outer_columns_3(row_pairs pairs, float *sum, size_t depth, size_t sum_stride, size_t valid) {
+    outer_columns(3, pairs, sum, depth, sum_stride, valid);
+}
+
+typedef void outer_function(row_pairs pairs, float *sum, size_t depth, size_t sum_stride, size_t valid);
 
 /* `wide` columns from number c on, one row after another. */
 static void pack_rows(float *panel, const cpu_rows *from, size_t samples, size_t rows, size_t c, size_t wide) {
@@ -238,15 +243,15 @@ static void pack_rows(float *panel, const cpu_rows *from, size_t samples, size_t
 
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
                   size_t columns, float *panel) {
+    static outer_function *const by_vectors[4] = {NULL, outer_columns_1, outer_columns_2, outer_columns_3};
     for (size_t c = 0, wide; c < columns; c += wide) {
-        const size_t valid = columns - c, vectors = panel_vectors(valid), most = tile_rows(vectors);
+        const size_t valid = columns - c, vectors = panel_vectors(valid);
         wide = vectors * LANES;
-        pack_rows(panel, right, samples, rows, c, wide);
-        const cpu_rows packed = {panel, rows * wide, wide};
-        for (size_t k = 0; k < depth; k += most) {
-            const size_t count = depth - k < most ? depth - k : most;
-            const cpu_rows window = {left->first + k, left->sample_stride, left->row_stride};
-            outers[count][vectors - 1](&window, &packed, samples, rows, sum + k * columns + c, columns, valid);
+        row_pairs pairs = {*left, {right->first + c, right->sample_stride, right->row_stride}, samples, rows};
+        if (panel) {
+            pack_rows(panel, right, samples, rows, c, wide);
+            pairs.right = (cpu_rows){panel, rows * wide, wide};
         }
+        by_vectors[vectors](pairs, sum + c, depth, columns, valid);
     }
 }

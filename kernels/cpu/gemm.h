@@ -42,8 +42,8 @@ void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t
                  size_t depth, size_t columns, const float *start, bool add);
 
 /* sum[i][j] += over all rows: left[row][i] * right[row][j], for i < depth, j < columns; `sum` is (depth,columns).
- * Rows of `right` are readable up to a multiple of LANES. `panel` is scratch for OUTER_COLUMNS floats a row: columns of
- * `right` are gathered there, so that they lie in few lines and pages. */
+ * Rows of `right` are readable up to a multiple of LANES. `panel` is scratch for OUTER_COLUMNS floats a row, where columns of
+ * `right` are gathered so that they lie in few lines and pages; or NULL where they do. */
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
                   size_t columns, float *panel);
 #define OUTER_COLUMNS (3 * LANES)

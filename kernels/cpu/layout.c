@@ -55,7 +55,6 @@ static void lay_out_spectral(cpu_trial *b, piece_of *scratch) {
     s->forward = s->backward = take_floats(scratch, s->points * larger(s->forward_plane, s->backward_plane));
     s->sum = take_floats(scratch, s->points * s->sum_plane);
     s->turned = take_floats(scratch, b->width * b->filters * s->channels);
-    b->gathered = take_floats(scratch, s->chunk * s->tiles * OUTER_COLUMNS);
 }
 
 static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {

@@ -33,7 +33,7 @@ static void weight_gradient(cpu_trial *b, size_t rows) {
     const cpu_spectral *s = &b->spectral;
     for (size_t p = 0; p < s->points; p++) {
         const cpu_rows left = {s->x + p * s->x_plane, 0, s->channels}, right = {s->z + p * s->z_plane, 0, b->columns};
-        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, b->gathered);
+        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, NULL);
     }
 }
 
