@@ -1,5 +1,5 @@
 /* test_convolution.c: the CPU backend's convolution alone (no norm, no activation) against direct sums in double, for
- * every way through it (direct; tiles of 8, 16 and 32 in the Fourier domain), borders, columns that fill no vector and
+ * every way through it (direct; tiles of 8 to 48 in the Fourier domain), borders, columns that fill no vector and
  * chunks that end early. What rounding is allowed is stated once, far below the 1e-5 that models were validated with.
  */
 #include <math.h>

@@ -10,7 +10,7 @@ INLINE void kernel_in(const int n, const float *taps, size_t stride, size_t widt
                       size_t plane) {
     vfloat own[DFT_LARGEST], h[DFT_LARGEST];
     for (size_t k = 0; k < (size_t)n; k++) own[k] = k < width ? v_load_part(taps + k * stride, left) : v_set(0);
-    SPECTRAL_ANALYSE(n, (const float *)own, LANES, h);
+    spectral_analyse(n, (const float *)own, LANES, h);
     spectral_split_w(n, h, points, plane);
 }
 
@@ -21,7 +21,7 @@ static void pack_points(const cpu_trial *b, const float *taps, size_t rows, size
         for (size_t r = 0; r < rows; r++) {
             float *to = points + xc_cpu_packed_place(rows, columns, r, c);
 #define CALL(n) kernel_in(n, taps + r * row_stride + c, rows * row_stride, b->width, columns - c, to, plane)
-            SPECTRAL_SIZES(b->spectral.size, CALL);
+            SPECTRAL_SIZES(b->spectral.size, CALL)
 #undef CALL
         }
 }
@@ -42,7 +42,7 @@ INLINE void gradient_out(const int n, const float *points, size_t plane, float *
                          size_t left) {
     vfloat h[DFT_LARGEST], own[DFT_LARGEST];
     spectral_unsplit_w(n, points, plane, h);
-    SPECTRAL_SYNTHESISE(n, h, (float *)own, LANES);
+    spectral_synthesise(n, h, (float *)own, LANES);
     for (size_t k = 0; k < width; k++) {
         float *to = taps + k * stride;
         v_store_part(to, v_load_part(to, left) + own[k], left);
@@ -56,7 +56,7 @@ void xc_cpu_spectral_gradient(cpu_trial *b) {
             const float *points = s->sum + c * b->columns + f;
             float *taps = b->dkernel + c * b->filters + f;
 #define CALL(n) gradient_out(n, points, s->sum_plane, taps, b->channels * b->filters, b->width, b->filters - f)
-            SPECTRAL_SIZES(s->size, CALL);
+            SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
         }
 }

@@ -11,14 +11,26 @@
 
 /* Runs `call(size)` for the transform's size, a constant within it. */
 #define SPECTRAL_SIZES(size, call) \
-    do {                           \
-        if ((size) == 32)          \
-            call(32);              \
-        else if ((size) == 16)     \
-            call(16);              \
-        else                       \
+    switch (size) {                \
+        case 8:                    \
             call(8);               \
-    } while (0)
+            break;                 \
+        case 12:                   \
+            call(12);              \
+            break;                 \
+        case 16:                   \
+            call(16);              \
+            break;                 \
+        case 24:                   \
+            call(24);              \
+            break;                 \
+        case 32:                   \
+            call(32);              \
+            break;                 \
+        case 48:                   \
+            call(48);              \
+            break;                 \
+    }
 
 INLINE void spectral_ends_store(const vfloat *h, float *points, size_t plane) {
     v_store(points, h[0]);
@@ -28,7 +40,7 @@ INLINE void spectral_ends_store(const vfloat *h, float *points, size_t plane) {
 INLINE void spectral_split_x(const int n, const vfloat *h, float *points, size_t plane) {
     spectral_ends_store(h, points, plane);
     float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         const vfloat a = h[2 * k], b = h[2 * k + 1];
         v_store(p, a);
@@ -41,7 +53,7 @@ INLINE void spectral_unsplit_x(const int n, const float *points, size_t plane, v
     h[0] = v_load(points);
     h[1] = v_load(points + plane);
     const float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         const vfloat first = v_load(p), second = v_load(p + plane), third = v_load(p + 2 * plane);
         h[2 * k] = first + (second + third);
@@ -55,7 +67,7 @@ INLINE void spectral_split_w(const int n, const vfloat *h, float *points, size_t
     v_store(points, h[0] * ends);
     v_store(points + plane, h[1] * ends);
     float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         const vfloat u = h[2 * k] * rest, v = h[2 * k + 1] * rest;
         v_store(p, u + v);
@@ -69,7 +81,7 @@ INLINE void spectral_unsplit_w(const int n, const float *points, size_t plane, v
     h[0] = v_load(points) * ends;
     h[1] = v_load(points + plane) * ends;
     const float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         const vfloat first = v_load(p), second = v_load(p + plane), third = v_load(p + 2 * plane);
         h[2 * k] = (first + third) * rest;
@@ -81,7 +93,7 @@ INLINE void spectral_join(const int n, const float *points, size_t plane, vfloat
     h[0] = v_load(points);
     h[1] = v_load(points + plane);
     const float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         const vfloat first = v_load(p), second = v_load(p + plane), third = v_load(p + 2 * plane);
         h[2 * k] = first + second;
@@ -92,7 +104,7 @@ INLINE void spectral_join(const int n, const float *points, size_t plane, vfloat
 INLINE void spectral_unjoin(const int n, const vfloat *h, float *points, size_t plane) {
     spectral_ends_store(h, points, plane);
     float *p = points + 2 * plane;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 1; k < n / 2; k++, p += 3 * plane) {
         v_store(p, h[2 * k] - h[2 * k + 1]);
         v_store(p + plane, h[2 * k]);
@@ -100,13 +112,24 @@ INLINE void spectral_unjoin(const int n, const vfloat *h, float *points, size_t 
     }
 }
 
-#define SPECTRAL_ANALYSE(n, x, stride, h)        \
-    ((n) == 32   ? dft_analysis_32(x, stride, h) \
-     : (n) == 16 ? dft_analysis_16(x, stride, h) \
-                 : dft_analysis_8(x, stride, h))
-#define SPECTRAL_SYNTHESISE(n, h, y, stride)      \
-    ((n) == 32   ? dft_synthesis_32(h, y, stride) \
-     : (n) == 16 ? dft_synthesis_16(h, y, stride) \
-                 : dft_synthesis_8(h, y, stride))
+/* The transforms of a size that the compiler knows. */
+#define SPECTRAL_CASE(direction, size, ...)    \
+    case size:                                 \
+        dft_##direction##_##size(__VA_ARGS__); \
+        break;
+#define SPECTRAL_BY_SIZE(direction, n, ...)       \
+    switch (n) {                                  \
+        SPECTRAL_CASE(direction, 8, __VA_ARGS__)  \
+        SPECTRAL_CASE(direction, 12, __VA_ARGS__) \
+        SPECTRAL_CASE(direction, 16, __VA_ARGS__) \
+        SPECTRAL_CASE(direction, 24, __VA_ARGS__) \
+        SPECTRAL_CASE(direction, 32, __VA_ARGS__) \
+        SPECTRAL_CASE(direction, 48, __VA_ARGS__) \
+    }
+INLINE void spectral_analyse(const int n, const float *x, size_t stride,
+                             vfloat *h){SPECTRAL_BY_SIZE(analysis, n, x, stride, h)} INLINE
+    void spectral_synthesise(const int n, const vfloat *h, float *y, size_t stride) {
+    SPECTRAL_BY_SIZE(synthesis, n, h, y, stride)
+}
 
 #endif

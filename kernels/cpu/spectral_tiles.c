@@ -42,7 +42,7 @@ INLINE void tile_in(const int n, const bool x, const float *rows, size_t stride,
         rows = (const float *)own;
         stride = LANES;
     }
-    SPECTRAL_ANALYSE(n, rows, stride, h);
+    spectral_analyse(n, rows, stride, h);
     if (x)
         spectral_split_x(n, h, points, plane);
     else
@@ -65,7 +65,7 @@ void xc_cpu_spectral_x_in(cpu_trial *b, size_t n, size_t count) {
             prefetch(rows + s->size * b->channels, s->step * b->channels);
             for (size_t c = 0; c < s->channels; c += LANES) {
 #define CALL(n) tile_in(n, true, rows + c, b->channels, there, b->channels - c, points + c, s->x_plane)
-                SPECTRAL_SIZES(s->size, CALL);
+                SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
             }
         }
@@ -81,7 +81,7 @@ void xc_cpu_spectral_z_in(cpu_trial *b, size_t n, size_t count) {
             float *points = s->z + (i * s->tiles + t) * b->columns;
             for (size_t f = 0; f < b->columns; f += LANES) {
 #define CALL(n) tile_in(n, false, rows + f, b->columns, there, LANES, points + f, s->z_plane)
-                SPECTRAL_SIZES(s->size, CALL);
+                SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
             }
         }
@@ -91,7 +91,7 @@ INLINE void tile_z_out(const int n, const float *points, size_t plane, vfloat st
                        size_t rows) {
     vfloat h[DFT_LARGEST], own[DFT_LARGEST];
     spectral_join(n, points, plane, h);
-    SPECTRAL_SYNTHESISE(n, h, (float *)own, LANES);
+    spectral_synthesise(n, h, (float *)own, LANES);
     for (size_t r = 0; r < rows; r++) v_store(z + r * stride, own[r] + start);
 }
 
@@ -104,7 +104,7 @@ void xc_cpu_spectral_z_out(cpu_trial *b, size_t n, size_t count) {
             const float *points = s->z + (i * s->tiles + t) * b->columns;
             for (size_t f = 0; f < b->columns; f += LANES) {
 #define CALL(n) tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, rows)
-                SPECTRAL_SIZES(s->size, CALL);
+                SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
             }
         }
@@ -115,7 +115,7 @@ INLINE void tile_x_out(const int n, const float *points, size_t plane, float *dx
                        size_t left) {
     vfloat h[DFT_LARGEST], own[DFT_LARGEST];
     spectral_unsplit_x(n, points, plane, h);
-    SPECTRAL_SYNTHESISE(n, h, (float *)own, LANES);
+    spectral_synthesise(n, h, (float *)own, LANES);
     for (size_t r = there.begin; r < there.end; r++) {
         float *to = dx + r * stride;
         v_store_part(to, v_load_part(to, left) + own[r], left);
@@ -133,7 +133,7 @@ void xc_cpu_spectral_x_out(cpu_trial *b, size_t n, size_t count) {
             const float *points = s->x + (i * s->tiles + t) * s->channels;
             for (size_t c = 0; c < s->channels; c += LANES) {
 #define CALL(n) tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, there, b->channels - c)
-                SPECTRAL_SIZES(s->size, CALL);
+                SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
             }
         }

@@ -212,7 +212,7 @@ static void forward_pooled(cpu_trial *b) {
 void xc_cpu_tail_forward(cpu_trial *b) {
     const uint32_t threshold = xc_dropout_threshold(b->block->dropout);
     if (b->dropped)
-        xc_cpu_dropout(b->dropped, b->batch * b->conv_length * b->filters, threshold, b->seed, b->block->dropout_stream,
+        xc_cpu_dropout(b->dropped, 0, b->batch * b->conv_length * b->filters, threshold, b->seed, b->block->dropout_stream,
                        b->step);
     if (b->block->pool > 1)
         forward_pooled(b);

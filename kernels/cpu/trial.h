@@ -178,8 +178,11 @@ bool xc_cpu_is_monotone(const xc_activation *activation); /* never decreases, so
 
 /* dropout.c */
 #define xc_cpu_dropout XC_ISA_NAME(xc_cpu_dropout)
-/* Sets bit e of `dropped` (bytes rounded up to 8, and 8 more) for every dropped element e < count. */
-void xc_cpu_dropout(uint8_t *dropped, size_t count, uint32_t threshold, uint64_t seed, uint32_t stream, uint64_t step);
+/* Sets bit e of `dropped` where element first + e is dropped and clears it where that is kept, e < count; up to 7 bits
+ * more, to whole bytes. `first` is a multiple of 8, the threshold above 0. */
+void xc_cpu_dropout(uint8_t *dropped, size_t first, size_t count, uint32_t threshold, uint64_t seed, uint32_t stream,
+                    uint64_t step);
+/* Room for `count` bits, with 8 bytes more, that cpu_kept may read. */
 INLINE size_t cpu_dropout_bytes(size_t count) { return round_up((count + 7) / 8, 8) + 8; }
 
 /* Lanes e .. e + LANES - 1 that are kept. */
