@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define XC_BACKEND_VERSION 1u
+#define XC_BACKEND_VERSION 2u
 
 /* ---- activations ----------------------------------------------------------------------------------------------- */
 
@@ -125,10 +125,11 @@ typedef struct xc_block {
     size_t running;
 } xc_block;
 
-/* Memory that a backend wants for one block. Both are whole multiples of 64. */
+/* Memory that a backend wants for one block. All are whole multiples of 64. */
 typedef struct xc_block_memory {
-    size_t saved;   /* bytes a trial: what forward keeps for backward; the backend's own business */
-    size_t scratch; /* bytes a call: contents are nobody's after the call; may be shared between blocks */
+    size_t saved;          /* bytes a trial: what forward keeps for backward; the backend's own business */
+    size_t scratch;        /* bytes a call: contents are nobody's after the call; may be shared between blocks */
+    size_t thread_scratch; /* bytes a thread of the call's team, likewise */
 } xc_block_memory;
 
 /* Dropout keeps element e of the activation (position in (N,Lc,F)) of a trial when its 16-bit number is at least the
@@ -144,6 +145,7 @@ typedef struct xc_block_args {
     int32_t trials;        /* T */
     int32_t batch;         /* N of this call, at most the `batch` given to block_memory */
     int32_t training;      /* 1: batch statistics, dropout, running statistics updated; 0: running statistics */
+    xc_team *team;         /* (host) threads that may share the work, whose number changes no result; NULL: alone */
 
     /* Input: a motif block reads dna and index; others x; an add block x and x_skip, both (T,N,Lc,F). */
     const xc_dna_view *dna; /* (host) struct whose pointers are in the backend's memory */
@@ -174,6 +176,8 @@ typedef struct xc_block_args {
     void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
     void *scratch;
+    void *thread_scratch; /* thread i's at i * thread_scratch_stride bytes */
+    size_t thread_scratch_stride;
 } xc_block_args;
 
 /* ---- loss and step --------------------------------------------------------------------------------------------- */
@@ -229,6 +233,7 @@ typedef struct xc_step_args {
     float beta1, beta2, epsilon, momentum;
     const xc_l2 *l2; /* (l2_count) (host), ascending, not overlapping */
     int32_t l2_count;
+    xc_team *team; /* (host) as in xc_block_args */
 } xc_step_args;
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */

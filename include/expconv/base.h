@@ -137,6 +137,38 @@ int xc_core_count(void);
 /* Runs work(context, i) for i = 0..threads-1 on as many threads, the caller's among them; returns when all have. */
 void xc_parallel(int threads, void (*work)(void *context, int thread), void *context);
 
+/* ---- a team: threads that stay, for work in parts of a millisecond ----------------------------------------------- */
+
+/* A fixed set of threads that run one function together, again and again. Between runs and at barriers they spin for
+ * some microseconds before they sleep; nothing is allocated or locked. One run at a time: a team belongs to one caller.
+ * NULL is a team of one, the caller alone, everywhere below. */
+typedef struct xc_team xc_team;
+typedef void xc_team_work(void *context, int thread, int threads);
+
+/* Starts threads - 1 threads (the caller is thread 0). Where some cannot be started the team is smaller, never wrong; a
+ * team of one is NULL. Fails with XC_MEMORY alone. Free with xc_team_free, which waits for none but idle threads. */
+xc_status xc_team_create(int threads, xc_team **team, xc_error *error);
+void xc_team_free(xc_team *team);
+
+int xc_team_threads(const xc_team *team);
+
+/* Runs work(context, thread, threads) once on every thread of the team and returns when all have returned. What any
+ * thread wrote before is visible to all within, and what they wrote is visible to the caller after. */
+void xc_team_run(xc_team *team, xc_team_work *work, void *context);
+
+/* Within a run: waits until every thread of the team is here. All or none must call it. */
+void xc_team_barrier(xc_team *team);
+
+/* The part of 0 .. total - 1 that is thread number `thread`'s: parts are contiguous, ascending and differ by 1 at most. */
+typedef struct xc_range {
+    size_t begin, end;
+} xc_range;
+static inline xc_range xc_share(size_t total, int thread, int threads) {
+    const size_t i = (size_t)thread, n = (size_t)threads, each = total / n, more = total % n;
+    const size_t begin = i * each + (i < more ? i : more);
+    return (xc_range){begin, begin + each + (i < more)};
+}
+
 /* Makes SIGINT and SIGTERM set a flag that xc_interrupted reads; a second SIGINT ends the process at once. */
 void xc_interrupt_install(void);
 bool xc_interrupted(void);

@@ -40,7 +40,7 @@ static void weight_gradient(cpu_trial *b, size_t n, size_t count) {
     const size_t samples = cpu_is_flat(b) ? 1 : count, rows = count * b->conv_length / samples;
     const cpu_rows left = windows(b, n, count);
     const cpu_rows right = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
-    xc_cpu_outer(&left, &right, samples, rows, b->dkernel, b->width * b->channels, b->filters, b->gathered);
+    xc_cpu_outer(&left, &right, samples, rows, b->dkernel, b->width * b->channels, b->filters, true, b->gathered);
 }
 
 void xc_cpu_input_gradient_begin(cpu_trial *b) {

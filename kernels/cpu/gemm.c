@@ -1,8 +1,8 @@
 /* gemm.c: matrix products by register tiles: TILE_ROWS rows and 2 vectors of columns, or WIDE_ROWS and 3.
  *
  * The product of a convolution is that of a matrix whose rows overlap, so nothing is unfolded. Rows are shared out
- * evenly among tiles, as a tile of one or two rows would wait for its own sums. Depth is cut so that a panel's part stays
- * in the first cache; sums then rest in `out` in between. The order of additions depends on sizes alone.
+ * evenly among tiles, as a tile of one or two rows would wait for its own sums. Depth is cut so that a panel's part
+ * stays in the first cache; sums then rest in `out` in between. The order of additions depends on sizes alone.
  */
 #include "gemm.h"
 
@@ -29,12 +29,35 @@ void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t column
     }
 }
 
-/* Done in blocks of LANES rows of `to`, whose lines stay near. */
+/* Transposes a square of LANES vectors, by exchanging halves, quarters and so on. */
+INLINE void transpose_square(vfloat *row) {
+#pragma GCC unroll 4
+    for (int half = 1; half < LANES; half *= 2)
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) {
+            if (i & half) continue;
+            vint low, high;
+            for (int j = 0; j < LANES; j++) {
+                low[j] = j & half ? LANES + j - half : j;
+                high[j] = j & half ? LANES + j : j + half;
+            }
+            const vfloat a = row[i], b = row[i + half];
+            row[i] = __builtin_shuffle(a, b, low);
+            row[i + half] = __builtin_shuffle(a, b, high);
+        }
+}
+
 void xc_cpu_transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded) {
     for (size_t f = 0; f < padded; f += LANES)
-        for (size_t i = 0; i < wide; i++)
-            for (size_t j = f; j < f + LANES && j < padded; j++)
-                to[j * wide + i] = i < rows && j < columns ? from[i * columns + j] : 0;
+        for (size_t i = 0; i < wide; i += LANES) {
+            vfloat square[LANES];
+            const size_t there = columns > f ? columns - f : 0;
+            for (size_t j = 0; j < LANES; j++)
+                square[j] = i + j < rows && there > 0 ? v_load_part(from + (i + j) * columns + f, there) : v_set(0);
+            transpose_square(square);
+            for (size_t j = 0; j < LANES && f + j < padded; j++)
+                v_store_part(to + (f + j) * wide + i, square[j], wide - i);
+        }
 }
 
 size_t xc_cpu_packed_place(size_t depth, size_t columns, size_t row, size_t column) {
@@ -59,21 +82,37 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
 
 /* Runs `tile(count)` with a constant count of 1 to TILE_ROWS. */
 #if TILE_ROWS == 8
-#define MORE_TILE_CASES(tile)                                                                                          \
-    case 7: tile(7); break;                                                                                            \
-    case 8: tile(8); break;
+#define MORE_TILE_CASES(tile) \
+    case 7:                   \
+        tile(7);              \
+        break;                \
+    case 8:                   \
+        tile(8);              \
+        break;
 #else
 #define MORE_TILE_CASES(tile)
 #endif
-#define TILE_CASES(count, tile)                                                                                        \
-    switch (count) {                                                                                                   \
-    case 1: tile(1); break;                                                                                            \
-    case 2: tile(2); break;                                                                                            \
-    case 3: tile(3); break;                                                                                            \
-    case 4: tile(4); break;                                                                                            \
-    case 5: tile(5); break;                                                                                            \
-    case 6: tile(6); break;                                                                                            \
-        MORE_TILE_CASES(tile)                                                                                          \
+#define TILE_CASES(count, tile)   \
+    switch (count) {              \
+        case 1:                   \
+            tile(1);              \
+            break;                \
+        case 2:                   \
+            tile(2);              \
+            break;                \
+        case 3:                   \
+            tile(3);              \
+            break;                \
+        case 4:                   \
+            tile(4);              \
+            break;                \
+        case 5:                   \
+            tile(5);              \
+            break;                \
+        case 6:                   \
+            tile(6);              \
+            break;                \
+            MORE_TILE_CASES(tile) \
     }
 
 /* How `rows` rows are cut into tiles of `most` or fewer: `more` tiles of `size` + 1 rows, then tiles of `size`. */
@@ -175,6 +214,7 @@ void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t
 typedef struct row_pairs {
     cpu_rows left, right;
     size_t samples, rows;
+    bool add;
 } row_pairs;
 
 /* `depth` columns of left with `vectors` of right, of which `valid` columns are the sum's. */
@@ -203,7 +243,7 @@ INLINE void outer_tile(const int depth, const int vectors, const row_pairs *pair
             if (valid <= (size_t)v * LANES) continue;
             float *to = sum + (size_t)i * sum_stride + v * LANES;
             const size_t count = valid - (size_t)v * LANES;
-            v_store_part(to, v_load_part(to, count) + s[i][v], count);
+            v_store_part(to, pairs->add ? v_load_part(to, count) + s[i][v] : s[i][v], count);
         }
 }
 
@@ -242,12 +282,12 @@ static void pack_rows(float *panel, const cpu_rows *from, size_t samples, size_t
 }
 
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
-                  size_t columns, float *panel) {
+                  size_t columns, bool add, float *panel) {
     static outer_function *const by_vectors[4] = {NULL, outer_columns_1, outer_columns_2, outer_columns_3};
     for (size_t c = 0, wide; c < columns; c += wide) {
         const size_t valid = columns - c, vectors = panel_vectors(valid);
         wide = vectors * LANES;
-        row_pairs pairs = {*left, {right->first + c, right->sample_stride, right->row_stride}, samples, rows};
+        row_pairs pairs = {*left, {right->first + c, right->sample_stride, right->row_stride}, samples, rows, add};
         if (panel) {
             pack_rows(panel, right, samples, rows, c, wide);
             pairs.right = (cpu_rows){panel, rows * wide, wide};

@@ -33,7 +33,8 @@ void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_
 /* Where element (row,column) of a packed matrix (depth,columns) is. */
 size_t xc_cpu_packed_place(size_t depth, size_t columns, size_t row, size_t column);
 
-/* to[f][i] = from[i][f] for f < padded and i < wide, with zeros beyond the `rows` rows and `columns` columns of `from`. */
+/* to[f][i] = from[i][f] for f < padded and i < wide, with zeros beyond the `rows` rows and `columns` columns of `from`.
+ */
 void xc_cpu_transpose(float *to, const float *from, size_t rows, size_t columns, size_t wide, size_t padded);
 
 /* out = start + in * panels, or out += in * panels where `add`; start (columns, up to a multiple of LANES) or NULL for
@@ -41,11 +42,11 @@ void xc_cpu_transpose(float *to, const float *from, size_t rows, size_t columns,
 void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels,
                  size_t depth, size_t columns, const float *start, bool add);
 
-/* sum[i][j] += over all rows: left[row][i] * right[row][j], for i < depth, j < columns; `sum` is (depth,columns).
- * Rows of `right` are readable up to a multiple of LANES. `panel` is scratch for OUTER_COLUMNS floats a row, where columns of
- * `right` are gathered so that they lie in few lines and pages; or NULL where they do. */
+/* sum[i][j] = or += over all rows: left[row][i] * right[row][j], for i < depth, j < columns; `sum` is (depth,columns).
+ * Rows of `right` are readable up to a multiple of LANES. `panel` is scratch for OUTER_COLUMNS floats a row, where
+ * columns of `right` are gathered so that they lie in few lines and pages; or NULL where they do. */
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
-                  size_t columns, float *panel);
+                  size_t columns, bool add, float *panel);
 #define OUTER_COLUMNS (3 * LANES)
 
 #endif

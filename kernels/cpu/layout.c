@@ -101,7 +101,7 @@ void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32
     piece_of saved = {0}, scratch = {0};
     set_sizes(&b, block, batch);
     lay_out(&b, &saved, &scratch);
-    *memory = (xc_block_memory){saved.used, scratch.used};
+    *memory = (xc_block_memory){saved.used, scratch.used, 0};
 }
 
 static void find_parameters(const xc_block_args *args, size_t trial, cpu_trial *b) {
@@ -137,6 +137,7 @@ void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b) {
     if (!b->training) b->dropped = NULL;
     b->add_to_dx = args->add_to_dx;
     b->activation = args->activation[trial];
+    b->team = args->team;
     b->seed = args->seed ? args->seed[trial] : 0;
     b->step = args->step ? args->step[trial] : 0;
     b->dna = args->dna;

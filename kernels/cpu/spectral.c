@@ -1,56 +1,107 @@
 /* spectral.c: forward, weight gradient and input gradient of a convolution in the Fourier domain, a chunk of sequences
- * at a time, so that what the tiles' transforms write the products find in the second cache.
+ * at a time, so that what the tiles' transforms write the products find in the second cache. Chunks depend on the shape
+ * alone, and every sum has one order, whoever computes it.
  */
 #include "gemm.h"
 #include "trial.h"
 
-/* to[point] = from[point] times the packed kernel's point, for `rows` tiles. */
-static void multiply_points(const cpu_trial *b, const float *from, size_t from_plane, size_t depth, size_t from_stride,
-                            const float *kernel, size_t kernel_plane, float *to, size_t to_plane, size_t to_stride,
-                            size_t rows) {
-    for (size_t p = 0; p < b->spectral.points; p++) {
-        const cpu_rows in = {from + p * from_plane, 0, from_stride}, out = {to + p * to_plane, 0, to_stride};
-        xc_cpu_gemm(&in, &out, 1, rows, kernel + p * kernel_plane, depth, to_stride, NULL, false);
+/* to[point] = from[point] times the packed kernel's point, for `rows` tiles and some of the points. */
+typedef struct point_products {
+    const float *from, *kernel;
+    float *to;
+    size_t from_plane, from_stride, depth, kernel_plane, to_plane, to_stride;
+} point_products;
+
+static void multiply_points(const point_products *m, size_t rows, xc_range points) {
+    for (size_t p = points.begin; p < points.end; p++) {
+        const cpu_rows in = {m->from + p * m->from_plane, 0, m->from_stride};
+        const cpu_rows out = {m->to + p * m->to_plane, 0, m->to_stride};
+        xc_cpu_gemm(&in, &out, 1, rows, m->kernel + p * m->kernel_plane, m->depth, m->to_stride, NULL, false);
+    }
+}
+
+static point_products forward_products(const cpu_trial *b) {
+    const cpu_spectral *s = &b->spectral;
+    return (point_products){.from = s->x,
+                            .from_plane = s->x_plane,
+                            .from_stride = s->channels,
+                            .depth = b->channels,
+                            .kernel = s->forward,
+                            .kernel_plane = s->forward_plane,
+                            .to = s->z,
+                            .to_plane = s->z_plane,
+                            .to_stride = b->columns};
+}
+
+static point_products backward_products(const cpu_trial *b) {
+    const cpu_spectral *s = &b->spectral;
+    return (point_products){.from = s->z,
+                            .from_plane = s->z_plane,
+                            .from_stride = b->columns,
+                            .depth = b->filters,
+                            .kernel = s->backward,
+                            .kernel_plane = s->backward_plane,
+                            .to = s->x,
+                            .to_plane = s->x_plane,
+                            .to_stride = s->channels};
+}
+
+/* Sums over the tiles of a chunk; those of the first chunk begin them. */
+static void weight_gradient(const cpu_trial *b, size_t rows, bool first, xc_range points) {
+    const cpu_spectral *s = &b->spectral;
+    for (size_t p = points.begin; p < points.end; p++) {
+        const cpu_rows left = {s->x + p * s->x_plane, 0, s->channels}, right = {s->z + p * s->z_plane, 0, b->columns};
+        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, !first, NULL);
+    }
+}
+
+static void forward(void *context, int thread, int threads) {
+    cpu_trial *b = context;
+    const cpu_spectral *s = &b->spectral;
+    const point_products products = forward_products(b);
+    xc_cpu_spectral_kernel(b, xc_share(b->channels, thread, threads));
+    for (size_t n = 0; n < b->batch; n += s->chunk) {
+        const size_t count = b->batch - n < s->chunk ? b->batch - n : s->chunk, tiles = count * s->tiles;
+        xc_cpu_spectral_x_in(b, n, xc_share(tiles, thread, threads));
+        xc_team_barrier(b->team);
+        multiply_points(&products, tiles, xc_share(s->points, thread, threads));
+        xc_team_barrier(b->team); /* the next chunk's products come after its x, thus after another */
+        xc_cpu_spectral_z_out(b, n, xc_share(tiles, thread, threads));
     }
 }
 
 void xc_cpu_spectral_forward(cpu_trial *b) {
-    const cpu_spectral *s = &b->spectral;
     xc_cpu_norm_begin(b);
-    xc_cpu_spectral_kernel(b);
-    for (size_t n = 0; n < b->batch; n += s->chunk) {
-        const size_t count = b->batch - n < s->chunk ? b->batch - n : s->chunk;
-        xc_cpu_spectral_x_in(b, n, count);
-        multiply_points(b, s->x, s->x_plane, b->channels, s->channels, s->forward, s->forward_plane, s->z, s->z_plane,
-                        b->columns, count * s->tiles);
-        xc_cpu_spectral_z_out(b, n, count);
-        xc_cpu_norm_rows(b, n, count);
-    }
+    xc_team_run(b->team, forward, b);
+    xc_cpu_norm_rows(b, 0, b->batch);
     xc_cpu_norm_end(b);
 }
 
-static void weight_gradient(cpu_trial *b, size_t rows) {
+static void backward(void *context, int thread, int threads) {
+    cpu_trial *b = context;
     const cpu_spectral *s = &b->spectral;
-    for (size_t p = 0; p < s->points; p++) {
-        const cpu_rows left = {s->x + p * s->x_plane, 0, s->channels}, right = {s->z + p * s->z_plane, 0, b->columns};
-        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, NULL);
+    const point_products products = backward_products(b);
+    const xc_range points = xc_share(s->points, thread, threads);
+    if (b->dx) {
+        xc_cpu_spectral_turn(b, xc_share(b->width, thread, threads));
+        xc_team_barrier(b->team);
+        xc_cpu_spectral_turned(b, xc_share(b->filters, thread, threads));
     }
+    for (size_t n = 0; n < b->batch; n += s->chunk) {
+        const size_t count = b->batch - n < s->chunk ? b->batch - n : s->chunk, tiles = count * s->tiles;
+        const xc_range sequences = xc_share(count, thread, threads);
+        if (sequences.end > sequences.begin) xc_cpu_tail_rows(b, n + sequences.begin, sequences.end - sequences.begin);
+        xc_cpu_spectral_z_in(b, n, (xc_range){sequences.begin * s->tiles, sequences.end * s->tiles});
+        xc_cpu_spectral_x_in(b, n, xc_share(tiles, thread, threads));
+        xc_team_barrier(b->team);
+        weight_gradient(b, tiles, n == 0, points);
+        if (b->dx) multiply_points(&products, tiles, points); /* over the x of points that only this thread has read */
+        xc_team_barrier(b->team);
+        if (!b->dx) continue;
+        xc_cpu_spectral_x_out(b, n, sequences);
+        xc_team_barrier(b->team);
+    }
+    xc_cpu_spectral_gradient(b, xc_share(b->channels, thread, threads));
 }
 
-void xc_cpu_spectral_backward(cpu_trial *b) {
-    const cpu_spectral *s = &b->spectral;
-    if (b->dx) xc_cpu_spectral_turned(b);
-    memset(s->sum, 0, s->points * s->sum_plane * sizeof(float));
-    for (size_t n = 0; n < b->batch; n += s->chunk) {
-        const size_t count = b->batch - n < s->chunk ? b->batch - n : s->chunk, rows = count * s->tiles;
-        xc_cpu_tail_rows(b, n, count);
-        xc_cpu_spectral_z_in(b, n, count);
-        xc_cpu_spectral_x_in(b, n, count);
-        weight_gradient(b, rows);
-        if (!b->dx) continue;
-        multiply_points(b, s->z, s->z_plane, b->filters, b->columns, s->backward, s->backward_plane, s->x, s->x_plane,
-                        s->channels, rows);
-        xc_cpu_spectral_x_out(b, n, count);
-    }
-    xc_cpu_spectral_gradient(b);
-}
+void xc_cpu_spectral_backward(cpu_trial *b) { xc_team_run(b->team, backward, b); }

@@ -16,6 +16,7 @@
 #ifndef EXPCONV_CPU_SPECTRAL_H
 #define EXPCONV_CPU_SPECTRAL_H
 
+#include "expconv/base.h"
 #include "vector.h"
 
 typedef struct cpu_spectral {
@@ -48,22 +49,26 @@ void xc_cpu_spectral_plan(struct cpu_trial *b);
 void xc_cpu_spectral_forward(struct cpu_trial *b);
 void xc_cpu_spectral_backward(struct cpu_trial *b);
 
-/* spectral_tiles.c: tiles of sequences n .. n + count - 1 to points and back. */
+/* spectral_tiles.c: tiles of the chunk that begins at sequence `first` to points and back: x and dz in, z and dx out.
+ * Tiles and sequences are counted within the chunk; tiles of dx overlap, so it takes whole sequences. */
 #define xc_cpu_spectral_x_in XC_ISA_NAME(xc_cpu_spectral_x_in)
 #define xc_cpu_spectral_z_out XC_ISA_NAME(xc_cpu_spectral_z_out)
 #define xc_cpu_spectral_z_in XC_ISA_NAME(xc_cpu_spectral_z_in)
 #define xc_cpu_spectral_x_out XC_ISA_NAME(xc_cpu_spectral_x_out)
-void xc_cpu_spectral_x_in(struct cpu_trial *b, size_t n, size_t count);
-void xc_cpu_spectral_z_out(struct cpu_trial *b, size_t n, size_t count);
-void xc_cpu_spectral_z_in(struct cpu_trial *b, size_t n, size_t count);
-void xc_cpu_spectral_x_out(struct cpu_trial *b, size_t n, size_t count);
+void xc_cpu_spectral_x_in(struct cpu_trial *b, size_t first, xc_range tiles);
+void xc_cpu_spectral_z_out(struct cpu_trial *b, size_t first, xc_range tiles);
+void xc_cpu_spectral_z_in(struct cpu_trial *b, size_t first, xc_range tiles);
+void xc_cpu_spectral_x_out(struct cpu_trial *b, size_t first, xc_range sequences);
 
-/* spectral_kernel.c: the kernel to packed points, either way, and sums of points to its gradient. */
+/* spectral_kernel.c: the kernel to packed points; the kernel turned, then to packed points; sums of points to its
+ * gradient. */
 #define xc_cpu_spectral_kernel XC_ISA_NAME(xc_cpu_spectral_kernel)
+#define xc_cpu_spectral_turn XC_ISA_NAME(xc_cpu_spectral_turn)
 #define xc_cpu_spectral_turned XC_ISA_NAME(xc_cpu_spectral_turned)
 #define xc_cpu_spectral_gradient XC_ISA_NAME(xc_cpu_spectral_gradient)
-void xc_cpu_spectral_kernel(struct cpu_trial *b);
-void xc_cpu_spectral_turned(struct cpu_trial *b);
-void xc_cpu_spectral_gradient(struct cpu_trial *b);
+void xc_cpu_spectral_kernel(struct cpu_trial *b, xc_range channels);
+void xc_cpu_spectral_turn(struct cpu_trial *b, xc_range taps);
+void xc_cpu_spectral_turned(struct cpu_trial *b, xc_range filters);
+void xc_cpu_spectral_gradient(struct cpu_trial *b, xc_range channels);
 
 #endif

@@ -16,9 +16,9 @@ INLINE void kernel_in(const int n, const float *taps, size_t stride, size_t widt
 
 /* Taps (K,rows,columns), rows `row_stride` apart, to packed points (rows,columns) at `plane` each. */
 static void pack_points(const cpu_trial *b, const float *taps, size_t rows, size_t columns, size_t row_stride,
-                        float *points, size_t plane) {
+                        float *points, size_t plane, xc_range of) {
     for (size_t c = 0; c < columns; c += LANES)
-        for (size_t r = 0; r < rows; r++) {
+        for (size_t r = of.begin; r < of.end; r++) {
             float *to = points + xc_cpu_packed_place(rows, columns, r, c);
 #define CALL(n) kernel_in(n, taps + r * row_stride + c, rows * row_stride, b->width, columns - c, to, plane)
             SPECTRAL_SIZES(b->spectral.size, CALL)
@@ -26,16 +26,21 @@ static void pack_points(const cpu_trial *b, const float *taps, size_t rows, size
         }
 }
 
-void xc_cpu_spectral_kernel(cpu_trial *b) {
-    pack_points(b, b->kernel, b->channels, b->filters, b->filters, b->spectral.forward, b->spectral.forward_plane);
+void xc_cpu_spectral_kernel(cpu_trial *b, xc_range channels) {
+    const cpu_spectral *s = &b->spectral;
+    pack_points(b, b->kernel, b->channels, b->filters, b->filters, s->forward, s->forward_plane, channels);
 }
 
-void xc_cpu_spectral_turned(cpu_trial *b) {
+void xc_cpu_spectral_turn(cpu_trial *b, xc_range taps) {
     const cpu_spectral *s = &b->spectral;
-    for (size_t k = 0; k < b->width; k++)
+    for (size_t k = taps.begin; k < taps.end; k++)
         xc_cpu_transpose(s->turned + k * b->filters * s->channels, b->kernel + k * b->channels * b->filters,
                          b->channels, b->filters, s->channels, b->filters);
-    pack_points(b, s->turned, b->filters, b->channels, s->channels, s->backward, s->backward_plane);
+}
+
+void xc_cpu_spectral_turned(cpu_trial *b, xc_range filters) {
+    const cpu_spectral *s = &b->spectral;
+    pack_points(b, s->turned, b->filters, b->channels, s->channels, s->backward, s->backward_plane, filters);
 }
 
 INLINE void gradient_out(const int n, const float *points, size_t plane, float *taps, size_t stride, size_t width,
@@ -49,9 +54,9 @@ INLINE void gradient_out(const int n, const float *points, size_t plane, float *
     }
 }
 
-void xc_cpu_spectral_gradient(cpu_trial *b) {
+void xc_cpu_spectral_gradient(cpu_trial *b, xc_range channels) {
     const cpu_spectral *s = &b->spectral;
-    for (size_t c = 0; c < b->channels; c++)
+    for (size_t c = channels.begin; c < channels.end; c++)
         for (size_t f = 0; f < b->filters; f += LANES) {
             const float *points = s->sum + c * b->columns + f;
             float *taps = b->dkernel + c * b->filters + f;

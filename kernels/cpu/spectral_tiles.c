@@ -49,42 +49,57 @@ INLINE void tile_in(const int n, const bool x, const float *rows, size_t stride,
         spectral_unjoin(n, h, points, plane);
 }
 
-/* Beginning of a tile in its sequence's inputs. */
-INLINE int64_t tile_begin(const cpu_trial *b, size_t tile) {
-    return (int64_t)(tile * b->spectral.step) - b->block->pad_left;
+/* Tile number `tile` of the chunk that begins at sequence `first`. */
+typedef struct place {
+    size_t sequence;
+    int64_t x_begin;       /* its first input within the sequence; may lie before it or beyond */
+    span x_there, z_there; /* rows of the tile that are inputs, outputs */
+    size_t z_begin;        /* its first output */
+} place;
+
+static place place_of(const cpu_trial *b, size_t first, size_t tile) {
+    const cpu_spectral *s = &b->spectral;
+    const size_t begin = tile % s->tiles * s->step, left = b->conv_length - begin;
+    const int64_t x_begin = (int64_t)begin - b->block->pad_left;
+    return (place){.sequence = first + tile / s->tiles,
+                   .x_begin = x_begin,
+                   .x_there = existing(x_begin, s->size, b->length),
+                   .z_there = {0, left < s->step ? left : s->step},
+                   .z_begin = begin};
 }
 
-void xc_cpu_spectral_x_in(cpu_trial *b, size_t n, size_t count) {
-    const cpu_spectral *s = &b->spectral;
-    for (size_t i = 0; i < count; i++)
-        for (size_t t = 0; t < s->tiles; t++) {
-            const int64_t begin = tile_begin(b, t);
-            const span there = existing(begin, s->size, b->length);
-            const float *rows = b->x + ((int64_t)((n + i) * b->length) + begin) * (int64_t)b->channels; /* (N,C) */
-            float *points = s->x + (i * s->tiles + t) * s->channels;
-            prefetch(rows + s->size * b->channels, s->step * b->channels);
-            for (size_t c = 0; c < s->channels; c += LANES) {
-#define CALL(n) tile_in(n, true, rows + c, b->channels, there, b->channels - c, points + c, s->x_plane)
-                SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
-            }
-        }
+/* Where a tile's first input would be, in a tensor (N,L,C). */
+INLINE int64_t x_offset(const cpu_trial *b, const place *at) {
+    return ((int64_t)(at->sequence * b->length) + at->x_begin) * (int64_t)b->channels;
 }
 
-void xc_cpu_spectral_z_in(cpu_trial *b, size_t n, size_t count) {
+void xc_cpu_spectral_x_in(cpu_trial *b, size_t first, xc_range tiles) {
     const cpu_spectral *s = &b->spectral;
-    for (size_t i = 0; i < count; i++)
-        for (size_t t = 0; t < s->tiles; t++) {
-            const size_t begin = t * s->step, left = b->conv_length - begin;
-            const span there = {0, left < s->step ? left : s->step};
-            const float *rows = cpu_z_row(b, n + i, begin); /* (step,Fs) */
-            float *points = s->z + (i * s->tiles + t) * b->columns;
-            for (size_t f = 0; f < b->columns; f += LANES) {
-#define CALL(n) tile_in(n, false, rows + f, b->columns, there, LANES, points + f, s->z_plane)
-                SPECTRAL_SIZES(s->size, CALL)
+    for (size_t t = tiles.begin; t < tiles.end; t++) {
+        const place at = place_of(b, first, t);
+        const float *rows = b->x + x_offset(b, &at); /* (N,C) */
+        float *points = s->x + t * s->channels;
+        prefetch(rows + s->size * b->channels, s->step * b->channels);
+        for (size_t c = 0; c < s->channels; c += LANES) {
+#define CALL(n) tile_in(n, true, rows + c, b->channels, at.x_there, b->channels - c, points + c, s->x_plane)
+            SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
-            }
         }
+    }
+}
+
+void xc_cpu_spectral_z_in(cpu_trial *b, size_t first, xc_range tiles) {
+    const cpu_spectral *s = &b->spectral;
+    for (size_t t = tiles.begin; t < tiles.end; t++) {
+        const place at = place_of(b, first, t);
+        const float *rows = cpu_z_row(b, at.sequence, at.z_begin); /* (step,Fs) */
+        float *points = s->z + t * b->columns;
+        for (size_t f = 0; f < b->columns; f += LANES) {
+#define CALL(n) tile_in(n, false, rows + f, b->columns, at.z_there, LANES, points + f, s->z_plane)
+            SPECTRAL_SIZES(s->size, CALL)
+#undef CALL
+        }
+    }
 }
 
 INLINE void tile_z_out(const int n, const float *points, size_t plane, vfloat start, float *z, size_t stride,
@@ -95,19 +110,18 @@ INLINE void tile_z_out(const int n, const float *points, size_t plane, vfloat st
     for (size_t r = 0; r < rows; r++) v_store(z + r * stride, own[r] + start);
 }
 
-void xc_cpu_spectral_z_out(cpu_trial *b, size_t n, size_t count) {
+void xc_cpu_spectral_z_out(cpu_trial *b, size_t first, xc_range tiles) {
     const cpu_spectral *s = &b->spectral;
-    for (size_t i = 0; i < count; i++)
-        for (size_t t = 0; t < s->tiles; t++) {
-            const size_t begin = t * s->step, left = b->conv_length - begin, rows = left < s->step ? left : s->step;
-            float *z = cpu_z_row(b, n + i, begin); /* (rows,Fs) */
-            const float *points = s->z + (i * s->tiles + t) * b->columns;
-            for (size_t f = 0; f < b->columns; f += LANES) {
-#define CALL(n) tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, rows)
-                SPECTRAL_SIZES(s->size, CALL)
+    for (size_t t = tiles.begin; t < tiles.end; t++) {
+        const place at = place_of(b, first, t);
+        float *z = cpu_z_row(b, at.sequence, at.z_begin); /* (rows,Fs) */
+        const float *points = s->z + t * b->columns;
+        for (size_t f = 0; f < b->columns; f += LANES) {
+#define CALL(n) tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, at.z_there.end)
+            SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
-            }
         }
+    }
 }
 
 /* Adds a tile's rows to dx. */
@@ -122,19 +136,18 @@ INLINE void tile_x_out(const int n, const float *points, size_t plane, float *dx
     }
 }
 
-void xc_cpu_spectral_x_out(cpu_trial *b, size_t n, size_t count) {
+void xc_cpu_spectral_x_out(cpu_trial *b, size_t first, xc_range sequences) {
     const cpu_spectral *s = &b->spectral;
-    if (!b->add_to_dx) memset(b->dx + n * b->length * b->channels, 0, count * b->length * b->channels * sizeof(float));
-    for (size_t i = 0; i < count; i++)
-        for (size_t t = 0; t < s->tiles; t++) {
-            const int64_t begin = tile_begin(b, t);
-            const span there = existing(begin, s->size, b->length);
-            float *dx = b->dx + ((int64_t)((n + i) * b->length) + begin) * (int64_t)b->channels; /* (N,C) */
-            const float *points = s->x + (i * s->tiles + t) * s->channels;
-            for (size_t c = 0; c < s->channels; c += LANES) {
-#define CALL(n) tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, there, b->channels - c)
-                SPECTRAL_SIZES(s->size, CALL)
+    const size_t floats = b->length * b->channels, count = sequences.end - sequences.begin;
+    if (!b->add_to_dx) memset(b->dx + (first + sequences.begin) * floats, 0, count * floats * sizeof(float));
+    for (size_t t = sequences.begin * s->tiles; t < sequences.end * s->tiles; t++) {
+        const place at = place_of(b, first, t);
+        float *dx = b->dx + x_offset(b, &at); /* (N,C) */
+        const float *points = s->x + t * s->channels;
+        for (size_t c = 0; c < s->channels; c += LANES) {
+#define CALL(n) tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, at.x_there, b->channels - c)
+            SPECTRAL_SIZES(s->size, CALL)
 #undef CALL
-            }
         }
+    }
 }

@@ -27,6 +27,7 @@ typedef struct cpu_trial {
     bool add_to_dx;
     xc_activation activation;
     uint64_t seed, step;
+    xc_team *team; /* NULL: alone */
 
     const xc_dna_view *dna;
     const uint32_t *index; /* (N) */
@@ -160,10 +161,14 @@ void xc_cpu_norm_constants(cpu_trial *b);
 
 /* tail_forward.c, tail_backward.c: batch norm, activation, dropout, pool. */
 #define xc_cpu_tail_forward XC_ISA_NAME(xc_cpu_tail_forward)
+#define xc_cpu_tail_forward_rows XC_ISA_NAME(xc_cpu_tail_forward_rows)
 #define xc_cpu_tail_begin XC_ISA_NAME(xc_cpu_tail_begin)
 #define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
 #define xc_cpu_tail_end XC_ISA_NAME(xc_cpu_tail_end)
 void xc_cpu_tail_forward(cpu_trial *b);
+/* Its part for some sequences. Two calls may run at once when `first_sequence` of either is a multiple of 8, so that no
+ * byte of dropout's bits belongs to both, and each has its own strip, keys and clipped. */
+void xc_cpu_tail_forward_rows(cpu_trial *b, size_t first_sequence, size_t sequences);
 void xc_cpu_tail_begin(cpu_trial *b);                                         /* dy to du, gradients of batch norm */
 void xc_cpu_tail_rows(cpu_trial *b, size_t first_sequence, size_t sequences); /* z to dz, each row once */
 void xc_cpu_tail_end(cpu_trial *b);                                           /* gradient of the bias */
@@ -185,13 +190,23 @@ void xc_cpu_dropout(uint8_t *dropped, size_t first, size_t count, uint32_t thres
 /* Room for `count` bits, with 8 bytes more, that cpu_kept may read. */
 INLINE size_t cpu_dropout_bytes(size_t count) { return round_up((count + 7) / 8, 8) + 8; }
 
-/* Lanes e .. e + LANES - 1 that are kept. */
+/* Lanes whose bit of `word`, from bit 0 on, is not set. */
+INLINE vint cpu_clear_bits(uint32_t word) {
+    vint bit;
+    for (int i = 0; i < LANES; i++) bit[i] = 1 << i;
+    return (v_set_int((int32_t)word) & bit) == 0;
+}
+
+/* Lanes e .. e + LANES - 1 that are kept; the second where e is a multiple of 8. */
 INLINE vint cpu_kept(const uint8_t *dropped, size_t e) {
     uint32_t word;
     memcpy(&word, dropped + e / 8, sizeof word);
-    vint bit;
-    for (int i = 0; i < LANES; i++) bit[i] = 1 << i;
-    return (v_set_int((int32_t)(word >> e % 8)) & bit) == 0;
+    return cpu_clear_bits(word >> e % 8);
+}
+INLINE vint cpu_kept_bytes(const uint8_t *dropped, size_t e) {
+    uint32_t word;
+    memcpy(&word, dropped + e / 8, sizeof word);
+    return cpu_clear_bits(word);
 }
 
 /* loss.c, step.c */

@@ -40,7 +40,7 @@ void guarded_end(guarded *g, void *to, const char *what, const char *text) {
 
 /* The buffers of one call, in the backend's memory. */
 typedef struct call {
-    guarded x, x_skip, parameters, gradients, running, y, dy, dx, dx_skip, saved, scratch;
+    guarded x, x_skip, parameters, gradients, running, y, dy, dx, dx_skip, saved, scratch, thread_scratch;
     guarded bases, run_start, runs, index;
     xc_dna_view dna;
     xc_block_args args;
@@ -82,17 +82,29 @@ static void place_tensors(call *k, const xc_backend *backend, const block_case *
     if (c->x_skip) k->dx_skip = guarded_make(backend, trials * c->in_count * f4, NULL, false);
 }
 
+/* Teams of 1, 2 and 3 threads, made once: the number of threads must not be seen in any result. */
+static xc_team *team_of(int number) {
+    static xc_team *teams[3];
+    xc_error error;
+    const int which = number % 3;
+    if (which > 0 && !teams[which]) assert_int_equal(xc_team_create(which + 1, &teams[which], &error), XC_OK);
+    return teams[which];
+}
+
 static void prepare(call *k, const xc_backend *backend, const block_case *c, int first, int trials) {
-    xc_block_memory memory = {1, 1};
+    xc_block_memory memory = {1, 1, 1};
     backend->block_memory(backend, &c->block, c->batch + c->batch % 3, &memory); /* a call may have fewer */
     assert_int_equal(memory.saved % 64, 0);
     assert_int_equal(memory.scratch % 64, 0);
+    assert_int_equal(memory.thread_scratch % 64, 0);
     *k = (call){.args = {.block = &c->block, .trials = trials, .batch = c->batch, .training = c->training}};
     place_tensors(k, backend, c, (size_t)first, (size_t)trials);
     if (c->block.kind == XC_BLOCK_MOTIF) place_dna(k, backend, c, (size_t)first, (size_t)trials);
     const size_t saved_stride = memory.saved + (c->batch % 2 ? 64 : 0);
     k->saved = guarded_make(backend, saved_stride * (size_t)trials, NULL, false);
+    xc_team *team = team_of(c->batch + c->block.length); /* alone, two, or three threads */
     k->scratch = guarded_make(backend, memory.scratch, NULL, false);
+    k->thread_scratch = guarded_make(backend, memory.thread_scratch * (size_t)xc_team_threads(team), NULL, false);
     for (int t = 0; t < trials; t++) k->clipped[t] = CLIPPED_BEFORE;
     xc_block_args *args = &k->args;
     args->x = guarded_pointer(&k->x);
@@ -110,6 +122,9 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     args->saved = guarded_pointer(&k->saved);
     args->saved_stride = saved_stride;
     args->scratch = guarded_pointer(&k->scratch);
+    args->team = team;
+    args->thread_scratch = guarded_pointer(&k->thread_scratch);
+    args->thread_scratch_stride = memory.thread_scratch;
 }
 
 static void poison(const xc_backend *backend, const guarded *g) {
@@ -161,6 +176,7 @@ static results finish(call *k, const block_case *c, size_t trials) {
     guarded_end(&k->dx_skip, r.dx_skip, "dx_skip", c->text);
     guarded_end(&k->saved, NULL, "saved", c->text);
     guarded_end(&k->scratch, NULL, "scratch", c->text);
+    guarded_end(&k->thread_scratch, NULL, "thread scratch", c->text);
     guarded_end(&k->bases, NULL, "bases", c->text);
     guarded_end(&k->run_start, NULL, "run_start", c->text);
     guarded_end(&k->runs, NULL, "runs", c->text);
@@ -179,7 +195,8 @@ results run_block(const xc_backend *backend, const block_case *c, int first, int
         k.args.dx = guarded_pointer(&k.dx);
         k.args.dx_skip = guarded_pointer(&k.dx_skip);
         k.args.add_to_dx = c->add_to_dx;
-        poison(backend, &k.scratch); /* it is nobody's between calls */
+        poison(backend, &k.scratch); /* these are nobody's between calls */
+        poison(backend, &k.thread_scratch);
         if (op_of(backend, c->block.kind, true)(backend, &k.args, &error) != XC_OK)
             fail_msg("backward failed: %s; %s", error.text, c->text);
     }
