@@ -31,7 +31,7 @@ static void test_learns(void **state) {
     xc_trial trial = make_trial("learns", OVERRIDES("train.epochs=25"));
     xc_trial *const pack[] = {&trial};
     told_counts told = {0};
-    const xc_train_events events = {&told, count_sequences, count_epoch, count_finished};
+    const xc_train_events events = {&told, count_sequences, count_epoch, count_finished, NULL};
     MUST(xc_train_pack(reference, &reference_data, pack, 1, &events, error));
 
     xc_history_row *rows;
@@ -98,7 +98,7 @@ static void test_diverges_alone(void **state) {
     xc_trial wild = make_trial("wild", OVERRIDES("model.activation=exponential", "exponential.clip=88",
                                                  "exponential.scale=1000", "train.learning_rate=1.0e20"));
     told_counts told = {0};
-    const xc_train_events events = {&told, count_sequences, NULL, count_finished};
+    const xc_train_events events = {&told, count_sequences, NULL, count_finished, NULL};
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&healthy[0], &wild, &healthy[1]}, 3, &events, error));
     MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&alone[0], &alone[1]}, 2, NULL, error));
     assert_same_results("healthy0", "alone0");

@@ -1,6 +1,6 @@
 /* team.c: threads that run one function together many thousand times a second. A run and a barrier are a few atomic
- * operations each; who waits spins first, as the others are microseconds away, and then sleeps in the kernel, so that an
- * idle team costs nothing.
+ * operations each; who waits spins first, as the others are microseconds away, and then sleeps in the kernel, so that
+ * an idle team costs nothing.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -53,7 +53,8 @@ static void gate_wait(team_gate *gate, unsigned value) {
     atomic_fetch_sub(&gate->sleeping, 1);
 }
 
-/* A waiter that is about to sleep has either counted itself, or will find the new number: both sides are in one order. */
+/* A waiter that is about to sleep has either counted itself, or will find the new number: both sides are in one order.
+ */
 static void gate_advance(team_gate *gate) {
     atomic_fetch_add(&gate->number, 1);
     if (atomic_load(&gate->sleeping) > 0)

@@ -52,6 +52,7 @@ fail:
 void xc_pack_free(xc_pack *pack) {
     if (pack == NULL) return;
     if (pack->memory != NULL) pack->backend->release(pack->backend, pack->memory);
+    if (pack->team_scratch != NULL) pack->backend->release(pack->backend, pack->team_scratch);
     free(pack->activation);
     free(pack->seed);
     free(pack->step);
@@ -59,6 +60,22 @@ void xc_pack_free(xc_pack *pack) {
     free(pack->total);
     free(pack->class_weights);
     free(pack);
+}
+
+xc_status xc_pack_set_team(xc_pack *pack, xc_team *team, xc_error *error) {
+    const xc_backend *backend = pack->backend;
+    const size_t threads = (size_t)xc_team_threads(team), bytes = threads * pack->plan.thread_scratch_bytes;
+    char *scratch = NULL;
+    if (team != NULL && bytes > 0) {
+        scratch = backend->allocate(backend, bytes);
+        if (scratch == NULL)
+            return xc_fail(error, XC_MEMORY, "model %s: no memory for %zu threads (%.0f MB); use fewer",
+                           pack->model.name, threads, (double)bytes / 1e6);
+    }
+    if (pack->team_scratch != NULL) backend->release(backend, pack->team_scratch);
+    pack->team_scratch = scratch;
+    pack->team = team;
+    return XC_OK;
 }
 
 int32_t xc_pack_trials(const xc_pack *pack) { return pack->trials; }

@@ -10,6 +10,8 @@ struct xc_pack {
     xc_model model;
     xc_plan plan;
     char *memory; /* (plan.bytes) the backend's */
+    xc_team *team;      /* the caller's; NULL: one thread */
+    char *team_scratch; /* (threads, plan.thread_scratch_bytes) the backend's; NULL without a team */
     int32_t capacity, trials, batch;
     bool training;
 

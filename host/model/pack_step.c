@@ -18,6 +18,7 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .trials = pack->trials,
         .batch = pack->last_batch,
         .training = pack->last_training,
+        .team = pack->team,
         .dna = layer->input < 0 ? &pack->dna : NULL,
         .index = xc_pack_at(pack, plan->index),
         .x = layer->input < 0 ? NULL : xc_pack_at(pack, plan->y[layer->input]),
@@ -35,6 +36,8 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .saved = xc_pack_at(pack, plan->saved[i]),
         .saved_stride = plan->saved_stride[i],
         .scratch = xc_pack_at(pack, plan->forward_scratch[i]),
+        .thread_scratch = pack->team_scratch ? pack->team_scratch : xc_pack_at(pack, plan->thread_scratch),
+        .thread_scratch_stride = plan->thread_scratch_bytes,
     };
 }
 
@@ -192,6 +195,7 @@ xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float
         .momentum = optimizer->momentum,
         .l2 = pack->model.l2,
         .l2_count = pack->model.l2_count,
+        .team = pack->team,
     };
     XC_TRY(pack->backend->step(pack->backend, &args, error));
     for (int32_t t = 0; t < pack->trials; t++) pack->step[t]++;

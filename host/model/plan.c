@@ -91,6 +91,7 @@ static void plan_layer(planner *p, const xc_model *model, const xc_backend *back
         (size_t)trials * (size_t)batch * (size_t)block->out_length * (size_t)block->filters * sizeof(float);
     const size_t saved = (size_t)trials * memory.saved;
     plan->saved_stride[i] = memory.saved;
+    if (memory.thread_scratch > plan->thread_scratch_bytes) plan->thread_scratch_bytes = memory.thread_scratch;
     need(p, &plan->forward_scratch[i], memory.scratch, i, i);
     if (training) {
         need(p, &plan->y[i], output, i, reader == n ? 2 * n : back);
@@ -115,9 +116,11 @@ void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t tria
     plan->index = stay(&p, t * (size_t)batch * sizeof(uint32_t));
     plan->class_weights = stay(&p, (size_t)model->classes * sizeof(float));
     plan->loss = stay(&p, t * sizeof(double));
+    plan->thread_scratch_bytes = 0;
     for (int32_t i = 0; i < model->layer_count; i++) {
         plan->dy[i] = plan->saved[i] = plan->forward_scratch[i] = plan->backward_scratch[i] = XC_ABSENT;
         plan_layer(&p, model, backend, i, trials, batch, training, plan);
     }
+    plan->thread_scratch = stay(&p, plan->thread_scratch_bytes);
     plan->bytes = p.bytes + place(&p);
 }

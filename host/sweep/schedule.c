@@ -4,6 +4,7 @@
  * A trial that is being trained belongs to its thread. The tables are written from `shown`, copies that change under
  * the lock alone, so no table ever sees a trial half done.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ struct sweep {
     struct pack *pack;
     size_t pack_count, queued;
     int lock_file;
+    int threads;        /* of the whole sweep */
+    atomic_int working; /* workers that have a pack, or may find one */
 
     pthread_mutex_t lock; /* for what follows, and for shown and the tables */
     size_t next_pack;
@@ -132,6 +135,13 @@ static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
     return status;
 }
 
+/* Threads that no pack works on any more go into the steps of those that are left. */
+static int on_threads(void *context) {
+    struct sweep *sweep = context;
+    const int working = atomic_load(&sweep->working);
+    return working > 0 && sweep->threads > working ? sweep->threads / working : 1;
+}
+
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
 /* The next pack, its trials marked as running in the manifest; false when there is none or none should start. */
@@ -162,7 +172,7 @@ static void note_failure(struct sweep *sweep, const xc_error *error) {
 
 static void work(void *context, int thread) {
     struct sweep *sweep = context;
-    const xc_train_events events = {sweep, on_sequences, on_epoch, on_finished};
+    const xc_train_events events = {sweep, on_sequences, on_epoch, on_finished, on_threads};
     struct pack pack;
     xc_status status;
     xc_error error = {0};
@@ -178,6 +188,7 @@ static void work(void *context, int thread) {
         xc_progress_pack_ended(&sweep->progress, unfinished);
         if (status != XC_OK) note_failure(sweep, &error);
     }
+    atomic_fetch_sub(&sweep->working, 1);
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
@@ -214,13 +225,14 @@ static void close_sweep(struct sweep *sweep) {
 }
 
 static xc_status run_packs(struct sweep *sweep, xc_error *error) {
-    int threads = sweep->options->threads > 0 ? sweep->options->threads : xc_core_count();
-    if ((size_t)threads > sweep->pack_count) threads = (int)sweep->pack_count;
+    sweep->threads = sweep->options->threads > 0 ? sweep->options->threads : xc_core_count();
+    const int workers = (size_t)sweep->threads < sweep->pack_count ? sweep->threads : (int)sweep->pack_count;
+    atomic_store(&sweep->working, workers);
     const size_t before = sweep->progress.done;
     if (before > 0 && sweep->queued > 0)
         xc_log(XC_LOG_INFO, "%s: %zu of %zu trials are done; going on with the other %zu", sweep->options->folder,
                before, sweep->grid.count, sweep->queued);
-    xc_parallel(threads, work, sweep);
+    xc_parallel(workers, work, sweep);
     xc_progress_last(&sweep->progress);
     xc_status status = write_tables(sweep, error);
     if (!sweep->failed && xc_interrupted() && sweep->progress.done < sweep->grid.count) {

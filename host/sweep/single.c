@@ -6,10 +6,25 @@
 #include "../train/room.h"
 #include "room.h"
 
-static void on_sequences(void *context, size_t count) { xc_progress_sequences(context, count); }
+/* What the training thread is told through. */
+typedef struct single_run {
+    xc_progress progress;
+    int threads;
+} single_run;
+
+static void on_sequences(void *context, size_t count) {
+    single_run *run = context;
+    xc_progress_sequences(&run->progress, count);
+}
 
 static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored) {
-    xc_progress_epoch(context, trial, epoch, train_loss, monitored);
+    single_run *run = context;
+    xc_progress_epoch(&run->progress, trial, epoch, train_loss, monitored);
+}
+
+static int on_threads(void *context) {
+    const single_run *run = context;
+    return run->threads;
 }
 
 static xc_status refuse_lists(const xc_grid *grid, xc_error *error) {
@@ -26,19 +41,19 @@ static xc_status set_folder(xc_trial *trial, const char *folder, xc_error *error
     return trial->folder ? XC_OK : xc_fail(error, XC_MEMORY, "out of memory for the name of %s", folder);
 }
 
-static xc_status train(const xc_grid *grid, const xc_ground *ground, xc_error *error) {
+static xc_status train(const xc_grid *grid, const xc_ground *ground, int threads, xc_error *error) {
     xc_status status = XC_OK;
-    xc_progress progress;
+    single_run run = {.threads = threads > 0 ? threads : xc_core_count()};
     xc_trial *trial = grid->trial;
-    XC_TRY(xc_progress_open(&progress, grid, xc_split_items(&ground->dataset.split[XC_TRAIN]), error));
-    const xc_train_events events = {&progress, on_sequences, on_epoch, NULL};
+    XC_TRY(xc_progress_open(&run.progress, grid, xc_split_items(&ground->dataset.split[XC_TRAIN]), error));
+    const xc_train_events events = {&run, on_sequences, on_epoch, NULL, on_threads};
     status = xc_train_pack(ground->backend, &ground->data, &trial, 1, &events, error);
-    xc_progress_last(&progress);
+    xc_progress_last(&run.progress);
     if (status == XC_INTERRUPTED)
         (void)xc_fail(error, XC_INTERRUPTED,
                       "interrupted: the state of %s is saved; run the same command again to go on", trial->folder);
 fail:
-    xc_progress_close(&progress);
+    xc_progress_close(&run.progress);
     return status;
 }
 
@@ -97,7 +112,7 @@ xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *optio
     if (grid.trial->status == XC_TRIAL_DONE || grid.trial->status == XC_TRIAL_DIVERGED)
         xc_log(XC_LOG_INFO, "%s: trained already", options->folder);
     else
-        XC_TRY(train(&grid, &ground, error));
+        XC_TRY(train(&grid, &ground, options->threads, error));
     XC_TRY(measure(&grid, &ground, error));
 fail:
     if (status != XC_OK && status != XC_INTERRUPTED && lock >= 0 && !claimed_before) remove_claim(grid.trial);

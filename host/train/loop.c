@@ -18,6 +18,7 @@ typedef struct train_loop {
     double started; /* on xc_seconds' clock */
     xc_model model;
     xc_pack *pack;
+    xc_team *team;
     xc_runner **slot;    /* (T) the running trial of each slot of the pack */
     xc_runner *runners;  /* (T) in the order they came */
     uint32_t *index;     /* (T,batch) */
@@ -188,9 +189,26 @@ fail:
     return status;
 }
 
+/* Takes as many threads as there are for this pack by now. */
+static xc_status gather_team(train_loop *loop, xc_error *error) {
+    xc_status status = XC_OK;
+    xc_team *team = NULL;
+    const int threads = loop->events->threads ? loop->events->threads(loop->events->context) : 1;
+    if (threads == xc_team_threads(loop->team)) return XC_OK;
+    XC_TRY(xc_team_create(threads, &team, error));
+    XC_TRY(xc_pack_set_team(loop->pack, team, error));
+    xc_team_free(loop->team);
+    loop->team = team;
+    return XC_OK;
+fail:
+    xc_team_free(team);
+    return status;
+}
+
 static xc_status run(train_loop *loop, xc_error *error) {
     xc_status status = XC_OK;
     while (xc_pack_trials(loop->pack) > 0) {
+        XC_TRY(gather_team(loop, error));
         XC_TRY(train_epoch(loop, error));
         if (xc_pack_trials(loop->pack) == 0) break;
         XC_TRY(xc_inference_split(&loop->inference, loop->pack, &loop->data->split[XC_VALID], loop->valid,
@@ -258,6 +276,7 @@ static void close_loop(train_loop *loop, int32_t count) {
     free(loop->rate);
     free(loop->valid_logits);
     xc_pack_free(loop->pack);
+    xc_team_free(loop->team);
     free(loop);
 }
 

@@ -248,6 +248,11 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
                          xc_pack **pack, xc_error *error);
 void xc_pack_free(xc_pack *pack);
 
+/* Lets the threads of a team share every op from now on (NULL: the caller's alone, as a new pack has it), with the same
+ * results. The team stays the caller's and must outlive the pack or the next call. XC_MEMORY leaves things as they were.
+ * Not to be called between a forward pass and its backward. */
+xc_status xc_pack_set_team(xc_pack *pack, xc_team *team, xc_error *error);
+
 /* Bytes of backend memory that one more trial would take; and of the pack as it is. */
 size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training);
 

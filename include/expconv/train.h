@@ -90,6 +90,7 @@ typedef struct xc_train_events {
     void (*sequences)(void *context, size_t count); /* so many more sequences were trained on */
     void (*epoch)(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored);
     xc_status (*finished)(void *context, xc_trial *trial, xc_error *error); /* done or diverged; files are written */
+    int (*threads)(void *context); /* how many threads the pack may have from now on; asked before each epoch; NULL: 1 */
 } xc_train_events;
 
 /* The three splits as the backend reads them, shared by all packs. */

@@ -8,16 +8,19 @@
 
 #include "activation.h"
 
-typedef enum cpu_fused { FUSED_NOT, FUSED_RELU, FUSED_EXPONENTIAL } cpu_fused;
+typedef enum cpu_fused { FUSED_NOT, FUSED_LINEAR, FUSED_RELU, FUSED_EXPONENTIAL } cpu_fused;
 
 INLINE cpu_fused cpu_fused_of(const cpu_trial *b) {
-    return b->activation.kind == XC_RELU          ? FUSED_RELU
-           : b->activation.kind == XC_EXPONENTIAL ? FUSED_EXPONENTIAL
-                                                  : FUSED_NOT;
+    switch (b->activation.kind) {
+        case XC_LINEAR: return FUSED_LINEAR;
+        case XC_RELU: return FUSED_RELU;
+        case XC_EXPONENTIAL: return FUSED_EXPONENTIAL;
+        default: return FUSED_NOT;
+    }
 }
 
 INLINE vfloat cpu_fused_value(const cpu_trial *b, const cpu_fused as, vfloat u) {
-    return cpu_activated(as == FUSED_RELU ? XC_RELU : XC_EXPONENTIAL, &b->activation, u);
+    return as == FUSED_LINEAR ? u : cpu_activated(as == FUSED_RELU ? XC_RELU : XC_EXPONENTIAL, &b->activation, u);
 }
 
 /* Whether there is dropout, and whether a vector's bits begin with a byte. */

@@ -51,18 +51,22 @@ INLINE void plain_rows(const cpu_trial *b, const float *from, size_t rows, size_
     }
 }
 
-#define ROWS(as, drop)                                                                                                 \
-    static void rows_##as##_##drop(const cpu_trial *b, const float *from, size_t rows, size_t element) {               \
-        plain_rows(b, from, rows, element, as, drop);                                                                  \
+#define ROWS(as, drop)                                                                                   \
+    static void rows_##as##_##drop(const cpu_trial *b, const float *from, size_t rows, size_t element) { \
+        const cpu_trial fixed = *b; /* whose pointers no store can change */                             \
+        plain_rows(&fixed, from, rows, element, as, drop);                                               \
     }
 #define ROWS_OF(as) ROWS(as, DROP_NONE) ROWS(as, DROP_ANY) ROWS(as, DROP_BYTES)
 ROWS_OF(FUSED_NOT)
+ROWS_OF(FUSED_LINEAR)
 ROWS_OF(FUSED_RELU)
 ROWS_OF(FUSED_EXPONENTIAL)
 
 typedef void rows_function(const cpu_trial *b, const float *from, size_t rows, size_t element);
-#define ROW_OF(as) {rows_##as##_DROP_NONE, rows_##as##_DROP_ANY, rows_##as##_DROP_BYTES}
-static rows_function *const FUNCTIONS[3][3] = {ROW_OF(FUSED_NOT), ROW_OF(FUSED_RELU), ROW_OF(FUSED_EXPONENTIAL)};
+#define ROW_OF(as) \
+    { rows_##as##_DROP_NONE, rows_##as##_DROP_ANY, rows_##as##_DROP_BYTES }
+static rows_function *const FUNCTIONS[4][3] = {ROW_OF(FUSED_NOT), ROW_OF(FUSED_LINEAR), ROW_OF(FUSED_RELU),
+                                               ROW_OF(FUSED_EXPONENTIAL)};
 
 static void forward_plain(cpu_trial *b, size_t first, size_t sequences) {
     const cpu_fused as = cpu_fused_of(b);

@@ -179,18 +179,20 @@ INLINE void sequence_windows(const cpu_trial *b, size_t n, const cpu_drop drop, 
 static void fast_sequence(const cpu_trial *b, size_t n) {
     const bool numbers = b->norm && b->training;
     const cpu_drop drop = cpu_drop_of(b);
-    if (numbers && drop == DROP_NONE) sequence_windows(b, n, DROP_NONE, true);
-    if (numbers && drop == DROP_ANY) sequence_windows(b, n, DROP_ANY, true);
-    if (numbers && drop == DROP_BYTES) sequence_windows(b, n, DROP_BYTES, true);
-    if (!numbers && drop == DROP_NONE) sequence_windows(b, n, DROP_NONE, false);
-    if (!numbers && drop != DROP_NONE) sequence_windows(b, n, DROP_ANY, false);
+    const cpu_trial fixed = *b; /* whose pointers no store can change */
+    if (numbers && drop == DROP_NONE) sequence_windows(&fixed, n, DROP_NONE, true);
+    if (numbers && drop == DROP_ANY) sequence_windows(&fixed, n, DROP_ANY, true);
+    if (numbers && drop == DROP_BYTES) sequence_windows(&fixed, n, DROP_BYTES, true);
+    if (!numbers && drop == DROP_NONE) sequence_windows(&fixed, n, DROP_NONE, false);
+    if (!numbers && drop != DROP_NONE) sequence_windows(&fixed, n, DROP_ANY, false);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 void xc_cpu_pool(cpu_trial *b, size_t first, size_t sequences) {
     const bool fused = xc_cpu_is_monotone(&b->activation);
-    const bool fast = fused && cpu_fused_of(b) != FUSED_NOT && keeps_order(b);
+    const bool fast =
+        fused && (cpu_fused_of(b) == FUSED_RELU || cpu_fused_of(b) == FUSED_EXPONENTIAL) && keeps_order(b);
     for (size_t n = first; n < first + sequences; n++) {
         if (cpu_counts(b)) xc_cpu_count_clipped(b, cpu_z_row(b, n, 0), b->conv_length);
         if (fast)

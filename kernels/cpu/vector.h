@@ -79,9 +79,17 @@ INLINE vfloat v_select(vint mask, vfloat yes, vfloat no) { return (vfloat)v_sele
 /* `value` where the mask is set, 0 elsewhere. */
 INLINE vfloat v_where(vint mask, vfloat value) { return (vfloat)(mask & (vint)value); }
 
-/* max and min that keep a NaN of `value`; bound is a number. */
+/* max and min that keep a NaN of `value`; bound is a number. The instructions give their second operand then. */
+#if defined(XC_ISA_avx512)
+INLINE vfloat v_at_least(vfloat value, vfloat bound) { return _mm512_max_ps(bound, value); }
+INLINE vfloat v_at_most(vfloat value, vfloat bound) { return _mm512_min_ps(bound, value); }
+#elif defined(XC_ISA_avx2)
+INLINE vfloat v_at_least(vfloat value, vfloat bound) { return _mm256_max_ps(bound, value); }
+INLINE vfloat v_at_most(vfloat value, vfloat bound) { return _mm256_min_ps(bound, value); }
+#else
 INLINE vfloat v_at_least(vfloat value, vfloat bound) { return v_select(value < bound, bound, value); }
 INLINE vfloat v_at_most(vfloat value, vfloat bound) { return v_select(value > bound, bound, value); }
+#endif
 
 INLINE vfloat v_abs(vfloat value) { return (vfloat)((vint)value & 0x7fffffff); }
 

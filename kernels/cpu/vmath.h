@@ -12,14 +12,13 @@
 /* 2^n for n in [-126, 127]. */
 INLINE vfloat v_power_of_two(vint n) { return (vfloat)((n + 127) << 23); }
 
-/* Splits x = n ln 2 + r with |r| <= ln 2 / 2; x within [-104, 89] or NaN (then n is any number in range). */
+/* Splits x = n ln 2 + r with |r| <= ln 2 / 2; x within [-104, 89] or NaN (then r is NaN, and n any number). */
 INLINE vint v_split_ln2(vfloat x, vfloat *r) {
     const float magic = 12582912.0f; /* 1.5 2^23: adding it rounds to an integer, found in the low bits */
     const vfloat shifted = x * 1.44269504088896341f + magic;
     const vfloat n = shifted - magic;
     *r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    const vint whole = (vint)shifted - 0x4b400000;
-    return v_select_int(x == x, whole, (vint){0});
+    return (vint)shifted - 0x4b400000;
 }
 
 /* exp(r) - 1 for |r| <= ln 2 / 2. */
