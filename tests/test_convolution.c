@@ -131,10 +131,12 @@ static void run_backend(const xc_backend *backend, const shape *s, const xc_bloc
                           .saved_stride = memory.saved};
     args.saved = backend->allocate(backend, memory.saved);
     args.scratch = backend->allocate(backend, memory.scratch);
+    args.thread_scratch = backend->allocate(backend, memory.thread_scratch);
     assert_int_equal(backend->conv_block_forward(backend, &args, &error), XC_OK);
     assert_int_equal(backend->conv_block_backward(backend, &args, &error), XC_OK);
     backend->release(backend, args.saved);
     backend->release(backend, args.scratch);
+    backend->release(backend, args.thread_scratch);
 }
 
 static void test_against_direct_sums(void **state) {

@@ -31,7 +31,6 @@ void xc_cpu_conv_forward(cpu_trial *b) {
         const cpu_rows in = windows(b, n, count);
         const cpu_rows out = {cpu_z_row(b, n, 0), (b->conv_length + b->gap) * b->columns, b->columns};
         xc_cpu_gemm(&in, &out, count, b->conv_length, b->panels, depth, b->filters, b->start, false);
-        xc_cpu_norm_rows(b, n, count);
     }
     xc_cpu_norm_end(b);
 }

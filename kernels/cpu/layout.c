@@ -77,8 +77,8 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     b->slope = take_floats(scratch, columns);
     b->level = take_floats(scratch, columns);
     b->sums = take(scratch, 2 * columns, sizeof(double));
-    b->strip = take_floats(scratch, 3 * b->strip_rows * columns);
-    b->keys = take_floats(scratch, (size_t)block->pool * columns);
+    b->partial_sums = take(scratch, cpu_ranges(b) * 2 * columns, sizeof(double));
+    if (b->block->bias != XC_ABSENT) b->bias_sums = take(scratch, b->batch * columns, sizeof(double));
     b->panels = take_floats(scratch, panel_floats(b));
     b->du = take_floats(scratch, out);
     if (block->kind == XC_BLOCK_MOTIF) {
@@ -95,13 +95,24 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     }
 }
 
+static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
+    b->strip = take_floats(scratch, 3 * b->strip_rows * b->columns);
+    b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
+}
+
+void xc_cpu_take_thread(cpu_trial *b, int thread) {
+    piece_of scratch = {b->thread_scratch + (size_t)thread * b->thread_stride, 0};
+    lay_out_thread(b, &scratch);
+}
+
 void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory) {
     (void)backend;
     cpu_trial b;
-    piece_of saved = {0}, scratch = {0};
+    piece_of saved = {0}, scratch = {0}, thread = {0};
     set_sizes(&b, block, batch);
     lay_out(&b, &saved, &scratch);
-    *memory = (xc_block_memory){saved.used, scratch.used, 0};
+    lay_out_thread(&b, &thread);
+    *memory = (xc_block_memory){saved.used, scratch.used, thread.used};
 }
 
 static void find_parameters(const xc_block_args *args, size_t trial, cpu_trial *b) {
@@ -138,6 +149,9 @@ void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b) {
     b->add_to_dx = args->add_to_dx;
     b->activation = args->activation[trial];
     b->team = args->team;
+    b->thread_scratch = args->thread_scratch;
+    b->thread_stride = args->thread_scratch_stride;
+    xc_cpu_take_thread(b, 0);
     b->seed = args->seed ? args->seed[trial] : 0;
     b->step = args->step ? args->step[trial] : 0;
     b->dna = args->dna;

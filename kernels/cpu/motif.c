@@ -145,7 +145,6 @@ void xc_cpu_motif_forward(cpu_trial *b) {
     for (size_t n = 0; n < b->batch; n += chunk) {
         const size_t count = b->batch - n < chunk ? b->batch - n : chunk;
         walk(b, n, count, true);
-        xc_cpu_norm_rows(b, n, count);
     }
     xc_cpu_norm_end(b);
 }

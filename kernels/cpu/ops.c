@@ -6,9 +6,9 @@
 
 /* ---- the sum of two inputs --------------------------------------------------------------------------------------- */
 
-static void add_forward(cpu_trial *b) {
-    xc_cpu_norm_begin(b);
-    for (size_t r = 0; r < b->batch * b->conv_length; r++) {
+static void add_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
+    (void)partial_sums;
+    for (size_t r = first * b->conv_length; r < (first + sequences) * b->conv_length; r++) {
         const float *x = b->x + r * b->filters, *x_skip = b->x_skip + r * b->filters; /* (F) */
         float *z = b->z + r * b->columns;                                             /* (Fs) */
         for (size_t f = 0; f < b->columns; f += LANES) {
@@ -16,13 +16,18 @@ static void add_forward(cpu_trial *b) {
             v_store(z + f, v_load_part(x + f, left) + v_load_part(x_skip + f, left) + v_load(b->start + f));
         }
     }
-    xc_cpu_norm_rows(b, 0, b->batch);
+}
+
+static void add_forward(cpu_trial *b) {
+    xc_cpu_norm_begin(b);
+    xc_cpu_each_range(b, add_range);
     xc_cpu_norm_end(b);
 }
 
-static void add_backward(cpu_trial *b) {
-    xc_cpu_tail_rows(b, 0, b->batch);
-    for (size_t r = 0; r < b->batch * b->conv_length; r++) {
+static void add_back_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
+    (void)partial_sums;
+    xc_cpu_tail_rows(b, first, sequences);
+    for (size_t r = first * b->conv_length; r < (first + sequences) * b->conv_length; r++) {
         const float *dz = b->z + r * b->columns; /* (Fs) */
         for (size_t f = 0; f < b->columns; f += LANES) {
             const size_t left = b->filters - f, at = r * b->filters + f;
@@ -33,6 +38,8 @@ static void add_backward(cpu_trial *b) {
         }
     }
 }
+
+static void add_backward(cpu_trial *b) { xc_cpu_each_range(b, add_back_range); }
 
 /* ---- ops --------------------------------------------------------------------------------------------------------- */
 
@@ -63,10 +70,10 @@ static xc_status backward(const xc_block_args *args, linear_part *linear, xc_err
     return XC_OK;
 }
 
-#define OP(name, direction, linear)                                                                                    \
-    static xc_status name##_##direction(const xc_backend *backend, const xc_block_args *args, xc_error *error) {       \
-        (void)backend;                                                                                                 \
-        return direction(args, linear, error);                                                                         \
+#define OP(name, direction, linear)                                                                              \
+    static xc_status name##_##direction(const xc_backend *backend, const xc_block_args *args, xc_error *error) { \
+        (void)backend;                                                                                           \
+        return direction(args, linear, error);                                                                   \
     }
 OP(motif_block, forward, xc_cpu_motif_forward)
 OP(motif_block, backward, xc_cpu_motif_backward)

@@ -73,7 +73,6 @@ static void forward(void *context, int thread, int threads) {
 void xc_cpu_spectral_forward(cpu_trial *b) {
     xc_cpu_norm_begin(b);
     xc_team_run(b->team, forward, b);
-    xc_cpu_norm_rows(b, 0, b->batch);
     xc_cpu_norm_end(b);
 }
 

@@ -164,14 +164,15 @@ static void backward_strip(cpu_trial *b, const float *peak, size_t output, size_
     for (size_t f = 0; f < 2 * b->columns; f++) sums[f] += b->strip[f];
 }
 
-/* The part of some sequences; all of them when a sequence is one row. */
-static void begin_rows(cpu_trial *b, size_t first, size_t sequences, double *sums) {
+static void begin_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
     const bool pooled = b->block->pool > 1;
     const size_t spans = !pooled && b->gap ? sequences : 1, rows = sequences * b->out_length / spans;
+    memset(partial_sums, 0, 2 * b->columns * sizeof(double));
     for (size_t s = first; s < first + spans; s++)
         for (size_t r = 0; r < rows; r += b->strip_rows) {
             const size_t count = rows - r < b->strip_rows ? rows - r : b->strip_rows, output = s * b->out_length + r;
-            backward_strip(b, pooled ? b->peak + output * b->columns : cpu_z_row(b, s, r), output, count, sums);
+            const float *peak = pooled ? b->peak + output * b->columns : cpu_z_row(b, s, r);
+            backward_strip(b, peak, output, count, partial_sums);
         }
 }
 
@@ -191,11 +192,13 @@ static void norm_gradients(cpu_trial *b) {
 }
 
 void xc_cpu_tail_begin(cpu_trial *b) {
+    const size_t sums = 2 * b->columns;
     xc_cpu_norm_constants(b);
-    memset(b->sums, 0, 2 * b->columns * sizeof(double));
-    begin_rows(b, 0, b->batch, b->sums);
+    xc_cpu_each_range(b, begin_range);
+    memset(b->sums, 0, sums * sizeof(double));
+    for (size_t r = 0; r < cpu_ranges(b); r++)
+        for (size_t i = 0; i < sums; i++) b->sums[i] += b->partial_sums[r * sums + i];
     norm_gradients(b);
-    memset(b->sums, 0, b->columns * sizeof(double)); /* from here on: sum of dz */
 }
 
 /* ---- dz ---------------------------------------------------------------------------------------------------------- */
@@ -300,23 +303,30 @@ INLINE void span(const cpu_trial *b, size_t n, size_t rows, const bool relu) {
         plain_rows(b, cpu_z_row(b, n, 0), b->du + n * b->conv_length * b->columns, rows, relu);
 }
 
-static void sum_bias(cpu_trial *b, const float *dz, size_t rows) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t f = 0; f < b->columns; f++) b->sums[f] += dz[r * b->columns + f];
+static void sum_bias(const cpu_trial *b, size_t n) {
+    const float *dz = cpu_z_row(b, n, 0);                  /* (Lc,Fs) */
+    double *restrict sums = b->bias_sums + n * b->columns; /* (Fs) */
+    memset(sums, 0, b->columns * sizeof(double));
+    for (size_t l = 0; l < b->conv_length; l++, dz += b->columns)
+        for (size_t f = 0; f < b->columns; f++) sums[f] += dz[f];
 }
 
-void xc_cpu_tail_rows(cpu_trial *b, size_t first_sequence, size_t sequences) {
+void xc_cpu_tail_rows(const cpu_trial *b, size_t first, size_t sequences) {
     const size_t spans = b->gap || b->block->pool > 1 ? sequences : 1, rows = sequences * b->conv_length / spans;
-    for (size_t n = first_sequence; n < first_sequence + spans; n++) {
+    for (size_t n = first; n < first + spans; n++) {
         if (b->block->before_norm == XC_RELU)
             span(b, n, rows, true);
         else
             span(b, n, rows, false);
-        if (b->dbias) sum_bias(b, cpu_z_row(b, n, 0), rows);
     }
+    for (size_t n = first; b->dbias && n < first + sequences; n++) sum_bias(b, n);
 }
 
 void xc_cpu_tail_end(cpu_trial *b) {
     if (!b->dbias) return;
-    for (size_t f = 0; f < b->filters; f++) b->dbias[f] += (float)b->sums[f];
+    for (size_t f = 0; f < b->filters; f++) {
+        double sum = 0;
+        for (size_t n = 0; n < b->batch; n++) sum += b->bias_sums[n * b->columns + f];
+        b->dbias[f] += (float)sum;
+    }
 }

@@ -86,15 +86,16 @@ static void forward_plain(cpu_trial *b, size_t first, size_t sequences) {
         }
 }
 
-void xc_cpu_tail_forward_rows(cpu_trial *b, size_t first, size_t sequences) {
-    const size_t sequence = b->conv_length * b->filters, element = first * sequence / 8 * 8; /* a byte's first */
+static void forward_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
+    (void)partial_sums;
+    const size_t sequence = b->conv_length * b->filters, element = first * sequence; /* a byte's first */
     if (b->dropped)
-        xc_cpu_dropout(b->dropped + element / 8, element, (first + sequences) * sequence - element,
-                       xc_dropout_threshold(b->block->dropout), b->seed, b->block->dropout_stream, b->step);
+        xc_cpu_dropout(b->dropped + element / 8, element, sequences * sequence, xc_dropout_threshold(b->block->dropout),
+                       b->seed, b->block->dropout_stream, b->step);
     if (b->block->pool > 1)
         xc_cpu_pool(b, first, sequences);
     else
         forward_plain(b, first, sequences);
 }
 
-void xc_cpu_tail_forward(cpu_trial *b) { xc_cpu_tail_forward_rows(b, 0, b->batch); }
+void xc_cpu_tail_forward(cpu_trial *b) { xc_cpu_each_range(b, forward_range); }

@@ -62,16 +62,22 @@ typedef struct cpu_trial {
     float *start; /* (Fs) bias, what sums begin with */
     float *slope; /* (Fs) and level (Fs), of the gradient: see tail_backward.c */
     float *level;
-    double *sums;      /* (2,Fs) */
-    float *strip;      /* (3, STRIP floats) */
-    size_t strip_rows; /* rows of Fs floats that a strip holds */
-    float *keys;       /* (P,Fs) activations of one window where they are not monotone */
+    double *sums;         /* (2,Fs) */
+    double *partial_sums; /* (ranges,2,Fs) what `sums` is made of */
+    double *bias_sums;    /* (N,Fs) sums of dz over each sequence; NULL without bias */
+    size_t strip_rows;    /* rows of Fs floats that a strip holds */
     float *panels;     /* packed kernel, see gemm.h; the motif block's tables */
     float *padded;     /* a chunk of x with its zeros, see conv.c */
     float *gathered;   /* (rows of a gradient chunk, OUTER_COLUMNS), see gemm.h */
     uint16_t *codes;   /* (N, code count) the motif block's table rows, see motif.c */
     uint8_t *letters;  /* one sequence with what lies beyond its ends */
     float *du;         /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
+
+    /* Scratch of one thread, see xc_cpu_each_range. */
+    unsigned char *thread_scratch; /* (threads, thread_stride) of all */
+    size_t thread_stride;
+    float *strip; /* (3, STRIP floats) */
+    float *keys;  /* (P,Fs) activations of one window where they are not monotone */
 } cpu_trial;
 
 /* Batch norm of one vector of columns. Centred first: where the variance is nearly 0, z - mean is exact and a product
@@ -104,6 +110,16 @@ INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
     return fit < 1 ? 1 : fit < b->batch ? fit : b->batch;
 }
 
+/* What the threads of a team take one after another, and what partial sums are over: some sequences, as many as make
+ * RANGE_ROWS rows, whose bits of dropout are whole bytes. */
+#define RANGE_ROWS 128
+INLINE size_t cpu_range(const cpu_trial *b) {
+    size_t least = 1;
+    while (least * b->conv_length * b->filters % 8) least *= 2;
+    return round_up((RANGE_ROWS + b->conv_length - 1) / b->conv_length, least);
+}
+INLINE size_t cpu_ranges(const cpu_trial *b) { return (b->batch + cpu_range(b) - 1) / cpu_range(b); }
+
 /* Whether a convolution reads beyond the ends of a sequence. */
 INLINE bool cpu_needs_zeros(const cpu_trial *b) {
     return b->block->pad_left > 0 || b->conv_length + b->gap - (size_t)b->block->pad_left > b->length;
@@ -130,11 +146,12 @@ INLINE size_t cpu_gradient_chunk(const cpu_trial *b) {
 /* layout.c: sizes, and a trial's pointers. */
 #define xc_cpu_block_memory XC_ISA_NAME(xc_cpu_block_memory)
 #define xc_cpu_load XC_ISA_NAME(xc_cpu_load)
+#define xc_cpu_take_thread XC_ISA_NAME(xc_cpu_take_thread)
 void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
+void xc_cpu_take_thread(cpu_trial *b, int thread); /* gives this copy of a trial a thread's scratch; loaded: thread 0's */
 
-/* motif.c, conv.c, ops.c: the linear parts. Forward calls xc_cpu_norm_rows for the rows it has just written. Backward
- * calls xc_cpu_tail_rows for the rows it is about to read. */
+/* motif.c, conv.c, ops.c: the linear parts. Backward calls xc_cpu_tail_rows for the rows it is about to read. */
 #define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
 #define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
 #define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
@@ -149,28 +166,29 @@ void xc_cpu_conv_backward(cpu_trial *b);
 void xc_cpu_input_gradient_begin(cpu_trial *b);
 void xc_cpu_input_gradient(cpu_trial *b, size_t first_sequence, size_t sequences);
 
-/* norm.c: batch statistics while they are warm, then the constants of the normalisation. */
+/* ranges.c: work(b, first sequence, sequences, partial sums) of every range of the batch by the threads of the team,
+ * each with its own strip and keys. */
+#define xc_cpu_each_range XC_ISA_NAME(xc_cpu_each_range)
+typedef void cpu_range_work(cpu_trial *b, size_t first_sequence, size_t sequences, double *partial_sums);
+void xc_cpu_each_range(cpu_trial *b, cpu_range_work *work);
+
+/* norm.c: batch statistics, then the constants of the normalisation. */
 #define xc_cpu_norm_begin XC_ISA_NAME(xc_cpu_norm_begin)
-#define xc_cpu_norm_rows XC_ISA_NAME(xc_cpu_norm_rows)
 #define xc_cpu_norm_end XC_ISA_NAME(xc_cpu_norm_end)
 #define xc_cpu_norm_constants XC_ISA_NAME(xc_cpu_norm_constants)
-void xc_cpu_norm_begin(cpu_trial *b);
-void xc_cpu_norm_rows(cpu_trial *b, size_t first_sequence, size_t sequences);
-void xc_cpu_norm_end(cpu_trial *b);
+void xc_cpu_norm_begin(cpu_trial *b); /* what sums begin with */
+void xc_cpu_norm_end(cpu_trial *b);   /* when all of z is there; activates it where that comes before the norm */
 void xc_cpu_norm_constants(cpu_trial *b);
 
 /* tail_forward.c, tail_backward.c: batch norm, activation, dropout, pool. */
 #define xc_cpu_tail_forward XC_ISA_NAME(xc_cpu_tail_forward)
-#define xc_cpu_tail_forward_rows XC_ISA_NAME(xc_cpu_tail_forward_rows)
 #define xc_cpu_tail_begin XC_ISA_NAME(xc_cpu_tail_begin)
 #define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
 #define xc_cpu_tail_end XC_ISA_NAME(xc_cpu_tail_end)
 void xc_cpu_tail_forward(cpu_trial *b);
-/* Its part for some sequences. Two calls may run at once when `first_sequence` of either is a multiple of 8, so that no
- * byte of dropout's bits belongs to both, and each has its own strip, keys and clipped. */
-void xc_cpu_tail_forward_rows(cpu_trial *b, size_t first_sequence, size_t sequences);
 void xc_cpu_tail_begin(cpu_trial *b);                                         /* dy to du, gradients of batch norm */
-void xc_cpu_tail_rows(cpu_trial *b, size_t first_sequence, size_t sequences); /* z to dz, each row once */
+/* z to dz, each sequence once; threads may do so with some sequences each. */
+void xc_cpu_tail_rows(const cpu_trial *b, size_t first_sequence, size_t sequences);
 void xc_cpu_tail_end(cpu_trial *b);                                           /* gradient of the bias */
 
 /* activation.c: in place on `count` floats, a multiple of LANES. */

@@ -56,6 +56,7 @@ static void run_tiny(const xc_backend *backend, const tiny *c, xc_block_op forwa
         .saved = place(backend, NULL, memory.saved),
         .saved_stride = memory.saved,
         .scratch = place(backend, NULL, memory.scratch),
+        .thread_scratch = place(backend, NULL, memory.thread_scratch),
     };
     void *bases = NULL, *run_start = NULL, *runs = NULL;
     if (c->dna) {
@@ -87,6 +88,7 @@ static void run_tiny(const xc_backend *backend, const tiny *c, xc_block_op forwa
                    args.y,
                    args.saved,
                    args.scratch,
+                   args.thread_scratch,
                    bases,
                    run_start,
                    runs,
