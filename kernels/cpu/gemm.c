@@ -15,13 +15,20 @@ INLINE size_t panel_vectors(size_t columns) {
     return vectors <= 3 ? vectors : 2;
 }
 
+/* Panel number `panel` of a matrix: its first column, and its vectors. */
+INLINE size_t panel_column(size_t panel) { return panel * 2 * LANES; }
+
+size_t xc_cpu_panels(size_t columns) {
+    const size_t vectors = (columns + LANES - 1) / LANES;
+    return vectors <= 3 ? 1 : vectors / 2;
+}
+
 INLINE size_t tile_rows(size_t vectors) { return vectors == 3 ? WIDE_ROWS : TILE_ROWS; }
 
-void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t columns) {
-    for (size_t c = 0, wide; c < columns; c += wide) {
-        const size_t left = columns - c;
+void xc_cpu_pack(float *panels, const float *matrix, size_t depth, size_t columns, xc_range which) {
+    for (size_t i = which.begin; i < which.end; i++) {
+        const size_t c = panel_column(i), left = columns - c, wide = panel_vectors(left) * LANES;
         float *panel = panels + depth * c;
-        wide = panel_vectors(left) * LANES;
         for (size_t k = 0; k < depth; k++)
             for (size_t v = 0; v < wide; v += LANES)
                 v_store(panel + k * wide + v,
@@ -68,11 +75,10 @@ size_t xc_cpu_packed_place(size_t depth, size_t columns, size_t row, size_t colu
 }
 
 void xc_cpu_pack_flipped(float *panels, const float *kernel, size_t width, size_t channels, size_t filters,
-                         size_t padded) {
-    for (size_t c = 0, wide; c < channels; c += wide) {
-        const size_t left = channels - c;
+                         size_t padded, xc_range which) {
+    for (size_t i = which.begin; i < which.end; i++) {
+        const size_t c = panel_column(i), left = channels - c, wide = panel_vectors(left) * LANES;
         float *panel = panels + width * padded * c;
-        wide = panel_vectors(left) * LANES;
         for (size_t k = 0; k < width; k++, panel += padded * wide)
             xc_cpu_transpose(panel, kernel + ((width - 1 - k) * channels + c) * filters, left, filters, wide, padded);
     }
@@ -122,7 +128,7 @@ typedef struct even_cut {
 
 static even_cut cut_evenly(size_t rows, size_t most) {
     const size_t tiles = (rows + most - 1) / most;
-    return (even_cut){tiles, rows / tiles, rows % tiles};
+    return tiles == 0 ? (even_cut){0, 0, 0} : (even_cut){tiles, rows / tiles, rows % tiles};
 }
 
 /* ---- product ----------------------------------------------------------------------------------------------------- */
@@ -183,15 +189,14 @@ static void multiply_rows_3(product p, size_t rows) { multiply_rows(3, p, rows);
 typedef void multiply_function(product p, size_t rows);
 
 void xc_cpu_gemm(const cpu_rows *in, const cpu_rows *out, size_t samples, size_t rows, const float *panels,
-                 size_t depth, size_t columns, const float *start, bool add) {
+                 size_t depth, size_t columns, const float *start, bool add, xc_range which) {
     static multiply_function *const by_vectors[4] = {NULL, multiply_rows_1, multiply_rows_2, multiply_rows_3};
     const bool single = rows == 1, padded = out->row_stride % LANES == 0 && out->row_stride >= columns;
     const size_t spans = single ? 1 : samples, span_rows = single ? samples : rows;
     const size_t blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK, even = (depth + blocks - 1) / blocks;
     for (size_t k = 0; k < depth; k += even)
-        for (size_t c = 0, wide; c < columns; c += wide) {
-            const size_t left = columns - c, vectors = panel_vectors(left);
-            wide = vectors * LANES;
+        for (size_t i = which.begin; i < which.end; i++) {
+            const size_t c = panel_column(i), left = columns - c, vectors = panel_vectors(left), wide = vectors * LANES;
             product p = {.panel = panels + depth * c + k * wide,
                          .in_stride = single ? in->sample_stride : in->row_stride,
                          .out_stride = single ? out->sample_stride : out->row_stride,
@@ -282,11 +287,10 @@ static void pack_rows(float *panel, const cpu_rows *from, size_t samples, size_t
 }
 
 void xc_cpu_outer(const cpu_rows *left, const cpu_rows *right, size_t samples, size_t rows, float *sum, size_t depth,
-                  size_t columns, bool add, float *panel) {
+                  size_t columns, bool add, float *panel, xc_range which) {
     static outer_function *const by_vectors[4] = {NULL, outer_columns_1, outer_columns_2, outer_columns_3};
-    for (size_t c = 0, wide; c < columns; c += wide) {
-        const size_t valid = columns - c, vectors = panel_vectors(valid);
-        wide = vectors * LANES;
+    for (size_t i = which.begin; i < which.end; i++) {
+        const size_t c = panel_column(i), valid = columns - c, vectors = panel_vectors(valid), wide = vectors * LANES;
         row_pairs pairs = {*left, {right->first + c, right->sample_stride, right->row_stride}, samples, rows, add};
         if (panel) {
             pack_rows(panel, right, samples, rows, c, wide);

@@ -91,13 +91,15 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     else if (block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE) {
         const size_t rows = b->conv_length + b->gap;
         if (cpu_needs_zeros(b)) b->padded = take_floats(scratch, cpu_conv_chunk(b) * rows * b->channels);
-        b->gathered = take_floats(scratch, cpu_gradient_chunk(b) * b->conv_length * OUTER_COLUMNS);
     }
 }
 
 static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     b->strip = take_floats(scratch, 3 * b->strip_rows * b->columns);
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
+    const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
+    if (product && !b->spectral.size)
+        b->gathered = take_floats(scratch, cpu_gradient_chunk(b) * b->conv_length * OUTER_COLUMNS);
 }
 
 void xc_cpu_take_thread(cpu_trial *b, int thread) {

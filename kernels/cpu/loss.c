@@ -1,12 +1,13 @@
-/* loss.c: the losses and their gradients at the logits. There are few logits, so this is plain C in double; formulas as
- * in the reference (kernels/ref/loss.c), in the forms that neither overflow nor cancel.
+/* loss.c: the losses and their gradients at the logits; formulas as in the reference (kernels/ref/loss.c), in the forms
+ * that neither overflow nor cancel. The binary loss, of which there may be hundreds of classes, is done in vectors;
+ * sums are in double.
  */
 #include <math.h>
 
 #include "trial.h"
+#include "vmath.h"
 
 typedef struct loss_rows {
-    xc_loss_kind kind;
     size_t classes;
     const float *weights; /* (classes) or NULL */
     double count;         /* what the sum is divided by */
@@ -14,20 +15,32 @@ typedef struct loss_rows {
 
 static double weight(const loss_rows *rows, size_t c) { return rows->weights ? rows->weights[c] : 1; }
 
-static double binary(double z, double y, double *slope) {
-    const double e = exp(-fabs(z)); /* in (0, 1] */
-    *slope = (z >= 0 ? 1 / (1 + e) : e / (1 + e)) - y;
-    return (z <= 0 ? 0 : z) - z * y + log1p(e);
+/* Sum over one row; dz may be NULL. */
+static double binary_row(const loss_rows *rows, const float *z, const float *y, float *dz) {
+    const vfloat share = v_set((float)(1 / rows->count));
+    double sum = 0;
+    for (size_t c = 0; c < rows->classes; c += LANES) {
+        const size_t left = rows->classes - c;
+        const vfloat logit = v_load_part(z + c, left), label = v_load_part(y + c, left);
+        const vfloat weights = rows->weights ? v_load_part(rows->weights + c, left) : v_set(1);
+        const vfloat e = v_exp(-v_abs(logit)); /* in (0, 1] */
+        const vfloat above = v_select(logit <= 0.0f, v_set(0), logit);
+        const vfloat loss = weights * (above - logit * label + v_log1p(e));
+        for (size_t i = 0; i < LANES && i < left; i++) sum += loss[i];
+        if (!dz) continue;
+        const vfloat rest = 1.0f - label,
+                     slope = v_select(logit >= 0.0f, rest - label * e, rest * e - label) / (e + 1.0f);
+        v_store_part(dz + c, weights * slope * share, left);
+    }
+    return sum;
 }
 
-/* Sum over one row; dz may be NULL. */
-static double elementwise_row(const loss_rows *rows, const float *z, const float *y, float *dz) {
+static double squared_row(const loss_rows *rows, const float *z, const float *y, float *dz) {
     double sum = 0;
     for (size_t c = 0; c < rows->classes; c++) {
         const double difference = (double)z[c] - y[c];
-        double slope = 2 * difference;
-        sum += weight(rows, c) * (rows->kind == XC_LOSS_BINARY ? binary(z[c], y[c], &slope) : difference * difference);
-        if (dz) dz[c] = (float)(weight(rows, c) * slope / rows->count);
+        sum += weight(rows, c) * difference * difference;
+        if (dz) dz[c] = (float)(weight(rows, c) * 2 * difference / rows->count);
     }
     return sum;
 }
@@ -50,13 +63,17 @@ xc_status xc_cpu_loss(const xc_backend *backend, const xc_loss_args *args, xc_er
     (void)backend, (void)error;
     const size_t batch = (size_t)args->batch, classes = (size_t)args->classes;
     const bool softmax = args->kind == XC_LOSS_SOFTMAX;
-    const loss_rows rows = {args->kind, classes, args->class_weights, (double)(softmax ? batch : batch * classes)};
+    const loss_rows rows = {classes, args->class_weights, (double)(softmax ? batch : batch * classes)};
+    double (*row)(const loss_rows *, const float *, const float *, float *) = softmax ? softmax_row
+                                                                              : args->kind == XC_LOSS_BINARY
+                                                                                  ? binary_row
+                                                                                  : squared_row;
     for (size_t t = 0; t < (size_t)args->trials; t++) {
         double sum = 0;
         for (size_t n = t * batch; n < (t + 1) * batch; n++) {
             const float *y = args->labels + (size_t)(args->index[n] & ~XC_REVERSE_COMPLEMENT) * classes;
             float *dz = args->dlogits ? args->dlogits + n * classes : NULL;
-            sum += (softmax ? softmax_row : elementwise_row)(&rows, args->logits + n * classes, y, dz);
+            sum += row(&rows, args->logits + n * classes, y, dz);
         }
         args->loss[t] = sum / rows.count;
     }

@@ -20,28 +20,37 @@ static void rectify(float *z, size_t count) {
     }
 }
 
-/* Sums of `vectors` vectors of columns over `rows` rows: mean (rounded), rest of the mean, squares around the rounded
- * mean. */
-INLINE void strip_sums(const float *z, size_t rows, size_t columns, const int vectors, float *mean, float *rest,
-                       float *squares) {
-    vfloat sum[4], square[4], m[4];
-    for (int v = 0; v < vectors; v++) sum[v] = square[v] = v_set(0);
-    for (size_t r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) sum[v] += v_load(z + r * columns + v * LANES);
-    for (int v = 0; v < vectors; v++) {
-        m[v] = sum[v] * (1.0f / (float)rows);
-        sum[v] = v_set(0);
+#define ROWS_AT_ONCE 8
+
+/* Sum of `rows` (1 or 8) values, pairwise. */
+INLINE vfloat total(const vfloat *value, const int rows) {
+    if (rows == 1) return value[0];
+    return ((value[0] + value[1]) + (value[2] + value[3])) + ((value[4] + value[5]) + (value[6] + value[7]));
+}
+
+/* Row by row, as memory lies: adds `rows` rows to the sums (Fs). */
+INLINE void sum_rows(const float *z, size_t columns, const int rows, float *sums) {
+    for (size_t f = 0; f < columns; f += LANES) {
+        vfloat value[ROWS_AT_ONCE];
+        for (int r = 0; r < rows; r++) value[r] = v_load(z + (size_t)r * columns + f);
+        v_store(sums + f, v_load(sums + f) + total(value, rows));
     }
-    for (size_t r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++) {
-            const vfloat d = v_load(z + r * columns + v * LANES) - m[v];
-            sum[v] += d;
-            square[v] += d * d;
+}
+
+/* The same of differences to `mean` (Fs) and their squares. */
+INLINE void sum_squares(const float *z, size_t columns, const int rows, const float *mean, float *rests,
+                        float *squares) {
+    for (size_t f = 0; f < columns; f += LANES) {
+        vfloat d[ROWS_AT_ONCE], even = v_load(squares + f), odd = v_set(0);
+        for (int r = 0; r < rows; r++) {
+            d[r] = v_load(z + (size_t)r * columns + f) - v_load(mean + f);
+            if (r % 2)
+                odd += d[r] * d[r];
+            else
+                even += d[r] * d[r];
         }
-    for (int v = 0; v < vectors; v++) {
-        v_store(mean + v * LANES, m[v]);
-        v_store(rest + v * LANES, sum[v]);
-        v_store(squares + v * LANES, square[v]);
+        v_store(rests + f, v_load(rests + f) + total(d, rows));
+        v_store(squares + f, even + odd);
     }
 }
 
@@ -54,13 +63,15 @@ INLINE void merge(double *mean, double *squares, double delta, double more, doub
 /* Adds a strip of `rows` rows to the sums (2,Fs), mean and squares around it, of the `before` rows seen so far. */
 static void add_strip(const cpu_trial *b, const float *z, size_t rows, size_t before, double *sums) {
     const size_t columns = b->columns;
-    float *restrict mean = b->strip, *restrict rest = mean + columns, *restrict square = rest + columns;
-    size_t c = 0;
-    for (; c + 4 * LANES <= columns; c += 4 * LANES)
-        strip_sums(z + c, rows, columns, 4, mean + c, rest + c, square + c);
-    for (; c + 2 * LANES <= columns; c += 2 * LANES)
-        strip_sums(z + c, rows, columns, 2, mean + c, rest + c, square + c);
-    if (c < columns) strip_sums(z + c, rows, columns, 1, mean + c, rest + c, square + c);
+    float *mean = b->strip, *rest = mean + columns, *square = rest + columns; /* of the strip */
+    const size_t many = rows / ROWS_AT_ONCE * ROWS_AT_ONCE;
+    memset(mean, 0, 3 * columns * sizeof(float));
+    for (size_t r = 0; r < many; r += ROWS_AT_ONCE) sum_rows(z + r * columns, columns, ROWS_AT_ONCE, mean);
+    for (size_t r = many; r < rows; r++) sum_rows(z + r * columns, columns, 1, mean);
+    for (size_t f = 0; f < columns; f += LANES) v_store(mean + f, v_load(mean + f) * (1.0f / (float)rows));
+    for (size_t r = 0; r < many; r += ROWS_AT_ONCE)
+        sum_squares(z + r * columns, columns, ROWS_AT_ONCE, mean, rest, square);
+    for (size_t r = many; r < rows; r++) sum_squares(z + r * columns, columns, 1, mean, rest, square);
     double *restrict means = sums, *restrict squares = sums + columns;
     const double part = 1 / (double)rows, share = (double)rows / (double)(before + rows);
     for (size_t f = 0; f < columns; f++) {

@@ -16,7 +16,8 @@ static void multiply_points(const point_products *m, size_t rows, xc_range point
     for (size_t p = points.begin; p < points.end; p++) {
         const cpu_rows in = {m->from + p * m->from_plane, 0, m->from_stride};
         const cpu_rows out = {m->to + p * m->to_plane, 0, m->to_stride};
-        xc_cpu_gemm(&in, &out, 1, rows, m->kernel + p * m->kernel_plane, m->depth, m->to_stride, NULL, false);
+        xc_cpu_gemm(&in, &out, 1, rows, m->kernel + p * m->kernel_plane, m->depth, m->to_stride, NULL, false,
+                    cpu_all_panels(m->to_stride));
     }
 }
 
@@ -51,7 +52,8 @@ static void weight_gradient(const cpu_trial *b, size_t rows, bool first, xc_rang
     const cpu_spectral *s = &b->spectral;
     for (size_t p = points.begin; p < points.end; p++) {
         const cpu_rows left = {s->x + p * s->x_plane, 0, s->channels}, right = {s->z + p * s->z_plane, 0, b->columns};
-        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, !first, NULL);
+        xc_cpu_outer(&left, &right, 1, rows, s->sum + p * s->sum_plane, b->channels, b->columns, !first, NULL,
+                     cpu_all_panels(b->columns));
     }
 }
 
@@ -89,7 +91,7 @@ static void backward(void *context, int thread, int threads) {
     for (size_t n = 0; n < b->batch; n += s->chunk) {
         const size_t count = b->batch - n < s->chunk ? b->batch - n : s->chunk, tiles = count * s->tiles;
         const xc_range sequences = xc_share(count, thread, threads);
-        if (sequences.end > sequences.begin) xc_cpu_tail_rows(b, n + sequences.begin, sequences.end - sequences.begin);
+        xc_cpu_tail_rows(b, n + sequences.begin, sequences.end - sequences.begin);
         xc_cpu_spectral_z_in(b, n, (xc_range){sequences.begin * s->tiles, sequences.end * s->tiles});
         xc_cpu_spectral_x_in(b, n, xc_share(tiles, thread, threads));
         xc_team_barrier(b->team);

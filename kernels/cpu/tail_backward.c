@@ -312,6 +312,7 @@ static void sum_bias(const cpu_trial *b, size_t n) {
 }
 
 void xc_cpu_tail_rows(const cpu_trial *b, size_t first, size_t sequences) {
+    if (sequences == 0) return;
     const size_t spans = b->gap || b->block->pool > 1 ? sequences : 1, rows = sequences * b->conv_length / spans;
     for (size_t n = first; n < first + spans; n++) {
         if (b->block->before_norm == XC_RELU)

@@ -164,7 +164,7 @@ void xc_cpu_conv_forward(cpu_trial *b);
 void xc_cpu_conv_backward(cpu_trial *b);
 /* dx of sequences whose dz is there; begin packs the kernel, over the motif block's tables. */
 void xc_cpu_input_gradient_begin(cpu_trial *b);
-void xc_cpu_input_gradient(cpu_trial *b, size_t first_sequence, size_t sequences);
+void xc_cpu_input_gradient(const cpu_trial *b, size_t first_sequence, size_t sequences);
 
 /* ranges.c: work(b, first sequence, sequences, partial sums) of every range of the batch by the threads of the team,
  * each with its own strip and keys. */
