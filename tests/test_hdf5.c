@@ -138,7 +138,7 @@ static void reads_every_layout_type_and_storage(void **state) {
                 H5Tclose(type);
                 xc_dataset dataset;
                 xc_error error = {0};
-                if (xc_dataset_read(fixture_path("x.h5"), NULL, 1, true, &dataset, &error) != XC_OK)
+                if (xc_dataset_read(fixture_path("x.h5"), NULL, 1, true, 1, &dataset, &error) != XC_OK)
                     fail_msg("layout %d, type %d, storage %d: %s", layout, type_number, storage, error.text);
                 assert_int_equal(dataset.header[XC_TRAIN].layout, layout);
                 expect_sequences(&dataset.split[XC_TRAIN]);
@@ -169,7 +169,7 @@ static void reads_unwritten_chunks(void **state) {
     H5Sclose(space);
     H5Fclose(file);
     xc_dataset dataset;
-    MUST(xc_dataset_read(fixture_path("x.h5"), NULL, 1, false, &dataset, error));
+    MUST(xc_dataset_read(fixture_path("x.h5"), NULL, 1, false, 1, &dataset, error));
     for (uint32_t n = 0; n < N; n++) {
         xc_dna_unpack(&dataset.split[0].dna, n, codes);
         for (size_t l = 0; l < L; l++) assert_int_equal(codes[l], n >= 5 && n < 10 ? code_at(n, l) : XC_BASE_N);
@@ -196,7 +196,7 @@ static void reads_huge_chunks(void **state) {
     H5Fclose(file);
     test_free(values);
     xc_dataset dataset;
-    MUST(xc_dataset_read(fixture_path("huge.h5"), NULL, 1 << XC_TEST, false, &dataset, error));
+    MUST(xc_dataset_read(fixture_path("huge.h5"), NULL, 1 << XC_TEST, false, 1, &dataset, error));
     for (size_t n = 0; n < ROWS; n++) {
         xc_dna_unpack(&dataset.split[XC_TEST].dna, (uint32_t)n, codes);
         for (size_t l = 0; l < LENGTH; l++) assert_int_equal(codes[l], (n * 7 + l * l) % 4);
@@ -224,7 +224,7 @@ static void finds_names(void **state) {
         if (i == 3) put_plain(file, "model_valid", 3, shape, values);
         H5Fclose(file);
         xc_dataset dataset;
-        MUST(xc_dataset_read(fixture_path("x.h5"), NULL, 1u << splits[i], false, &dataset, error));
+        MUST(xc_dataset_read(fixture_path("x.h5"), NULL, 1u << splits[i], false, 1, &dataset, error));
         assert_string_equal(dataset.header[splits[i]].x_name, names[i].x);
         assert_string_equal(dataset.header[splits[i]].y_name, names[i].y);
         assert_int_equal(dataset.header[splits[i]].classes, 3);
@@ -250,10 +250,10 @@ static void names_override(void **state) {
     put_plain(file, "labels", 1, shape, values);
     H5Fclose(file);
     xc_dataset dataset;
-    MUST(xc_dataset_read(fixture_path("x.h5"), &names, 1, false, &dataset, error));
+    MUST(xc_dataset_read(fixture_path("x.h5"), &names, 1, false, 1, &dataset, error));
     expect_sequences(&dataset.split[XC_TRAIN]);
     xc_dataset_free(&dataset);
-    MUST_FAIL(xc_dataset_read(fixture_path("x.h5"), &absent, 1, false, &dataset, error), XC_INPUT,
+    MUST_FAIL(xc_dataset_read(fixture_path("x.h5"), &absent, 1, false, 1, &dataset, error), XC_INPUT,
               "no dataset \"nothing\"; the file holds X_train (2,4,37), group (a group), labels (23)");
     xc_dataset_free(&dataset);
 }
@@ -285,13 +285,13 @@ static void asks_nothing_of_other_splits(void **state) {
         H5Fclose(file);
         xc_dataset dataset;
         const char *path = fixture_path("x.h5");
-        MUST(xc_dataset_read(path, NULL, 1 << XC_TRAIN, false, &dataset, error));
+        MUST(xc_dataset_read(path, NULL, 1 << XC_TRAIN, false, 1, &dataset, error));
         expect_sequences(&dataset.split[XC_TRAIN]);
         xc_dataset_free(&dataset);
         const unsigned all = 0, both = 1 << XC_TRAIN | 1 << XC_VALID;
-        MUST_FAIL(xc_dataset_read(path, NULL, both, false, &dataset, error), XC_INPUT, cases[i].part);
+        MUST_FAIL(xc_dataset_read(path, NULL, both, false, 1, &dataset, error), XC_INPUT, cases[i].part);
         xc_dataset_free(&dataset);
-        MUST_FAIL(xc_dataset_read(path, NULL, all, false, &dataset, error), XC_INPUT, cases[i].part);
+        MUST_FAIL(xc_dataset_read(path, NULL, all, false, 1, &dataset, error), XC_INPUT, cases[i].part);
         xc_dataset_free(&dataset);
     }
 }
@@ -308,7 +308,7 @@ static void labels_can_be_left_unread(void **state) {
     put_plain(file, "Y_test", 2, y_shape, values);
     H5Fclose(file);
     xc_dataset dataset;
-    MUST(xc_dataset_read(fixture_path("x.h5"), &names, 1 << XC_TEST, false, &dataset, error));
+    MUST(xc_dataset_read(fixture_path("x.h5"), &names, 1 << XC_TEST, false, 1, &dataset, error));
     expect_sequences(&dataset.split[XC_TEST]);
     assert_null(dataset.split[XC_TEST].labels);
     xc_dataset_free(&dataset);

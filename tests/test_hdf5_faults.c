@@ -57,7 +57,7 @@ static void names_the_first_bad_column(void **state) {
                              "x.h5: X_train: sequence 12, position 34 is not one-hot %s; every column",
                              bad_columns[bad].part);
                     xc_dataset dataset;
-                    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error), XC_INPUT, part);
+                    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error), XC_INPUT, part);
                     assert_null(dataset.split[0].dna.bases);
                     xc_dataset_free(&dataset);
                 }
@@ -76,7 +76,7 @@ static void minus_zero_is_zero(void **state) {
         put(file, "X_train", types[type], 3, shape, NULL, H5P_DEFAULT, values);
         H5Fclose(file);
         xc_dataset dataset;
-        MUST(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error));
+        MUST(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error));
         xc_dataset_free(&dataset);
     }
 }
@@ -123,7 +123,7 @@ static void refuses_bad_files(void **state) {
         H5Fclose(file);
         xc_dataset dataset;
         const unsigned wanted = 1 << XC_TRAIN | 1 << XC_TEST;
-        MUST_FAIL(xc_dataset_read(X_PATH, NULL, wanted, false, &dataset, error), XC_INPUT, bad_files[i].part);
+        MUST_FAIL(xc_dataset_read(X_PATH, NULL, wanted, false, 1, &dataset, error), XC_INPUT, bad_files[i].part);
         xc_dataset_free(&dataset);
     }
 }
@@ -140,17 +140,17 @@ static void refuses_what_is_not_numbers(void **state) {
     H5Dclose(strings);
     H5Sclose(space);
     H5Fclose(file);
-    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error), XC_INPUT,
+    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error), XC_INPUT,
               "X_train: holds strings, not numbers");
     file = make_file("x.h5");
     H5Gclose(H5Gcreate2(file, "X_train", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     H5Fclose(file);
-    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error), XC_INPUT,
+    MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error), XC_INPUT,
               "X_train: cannot be opened as a dataset");
     const char *path = fixture_text("x.h5", "hello");
-    MUST_FAIL(xc_dataset_read(path, NULL, 1, false, &dataset, error), XC_INPUT, "x.h5: not an HDF5 file");
-    MUST_FAIL(xc_dataset_read(fixture_folder, NULL, 1, false, &dataset, error), XC_INPUT, "not an HDF5 file");
-    MUST_FAIL(xc_dataset_read(fixture_path("absent"), NULL, 1, false, &dataset, error), XC_IO, "No such file");
+    MUST_FAIL(xc_dataset_read(path, NULL, 1, false, 1, &dataset, error), XC_INPUT, "x.h5: not an HDF5 file");
+    MUST_FAIL(xc_dataset_read(fixture_folder, NULL, 1, false, 1, &dataset, error), XC_INPUT, "not an HDF5 file");
+    MUST_FAIL(xc_dataset_read(fixture_path("absent"), NULL, 1, false, 1, &dataset, error), XC_IO, "No such file");
 }
 
 static void refuses_labels_that_are_not_finite(void **state) {
@@ -166,7 +166,7 @@ static void refuses_labels_that_are_not_finite(void **state) {
         put_plain(file, "Y_train", 2, y_shape, labels);
         H5Fclose(file);
         xc_dataset dataset;
-        MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error), XC_INPUT,
+        MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error), XC_INPUT,
                   i ? "Y_train: the label of sequence 7, class 1 is inf"
                     : "Y_train: the label of sequence 7, class 1 is nan");
         assert_null(dataset.split[0].dna.bases);
@@ -197,7 +197,7 @@ static void names_a_missing_filter(void **state) {
         H5Fclose(file);
         H5Zunregister(300);
         xc_dataset dataset;
-        MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, &dataset, error), XC_INPUT,
+        MUST_FAIL(xc_dataset_read(X_PATH, NULL, 1, false, 1, &dataset, error), XC_INPUT,
                   labels ? "Y_train: compressed with filter 300 (homemade)"
                          : "X_train: compressed with filter 300 (homemade)");
         xc_dataset_free(&dataset);
@@ -215,7 +215,7 @@ static void real_files_are_read_right(void **state) {
     for (int i = 0; i < 2; i++) {
         xc_dataset dataset;
         const char *path = fixture_data(real_names[i]);
-        MUST(xc_dataset_read(path, NULL, 7, true, &dataset, error));
+        MUST(xc_dataset_read(path, NULL, 7, true, 1, &dataset, error));
         const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
         for (int split = 0; split < XC_SPLIT_COUNT; split++) {
             const xc_split *s = &dataset.split[split];
@@ -257,7 +257,7 @@ static void truncated_files_are_refused(void **state) {
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         xc_dataset dataset;
         const char *path = fixture_write("cut.h5", bytes, cuts[i]);
-        MUST_FAIL(xc_dataset_read(path, NULL, 7, false, &dataset, error), XC_INPUT,
+        MUST_FAIL(xc_dataset_read(path, NULL, 7, false, 1, &dataset, error), XC_INPUT,
                   cuts[i] < 8 ? "cut.h5: not an HDF5 file" : "cut.h5: damaged or cut short");
         xc_dataset_free(&dataset);
     }
@@ -276,7 +276,7 @@ static void damaged_files_are_survived(void **state) {
         xc_error error = {0};
         bytes[at] ^= 0x55;
         const xc_status status =
-            xc_dataset_read(fixture_write("bad.h5", bytes, size), NULL, 7, false, &dataset, &error);
+            xc_dataset_read(fixture_write("bad.h5", bytes, size), NULL, 7, false, 1, &dataset, &error);
         bytes[at] ^= 0x55;
         if (status != XC_OK) assert_non_null(strstr(error.text, "bad.h5"));
         refused += status != XC_OK;
@@ -293,7 +293,7 @@ static char *inspect(const char *path, xc_status wanted, xc_error *error) {
     char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
-    const xc_status status = xc_inspect(path, NULL, stream, error);
+    const xc_status status = xc_inspect(path, NULL, 1, stream, error);
     fclose(stream);
     if (status != wanted) fail_msg("inspect: status %d, %s", status, error->text);
     assert_null(strchr(text, '\t'));

@@ -230,7 +230,7 @@ static void file_holds_the_simulation(void **state) {
     const xc_simulation simulation = {XC_TASK_MOTIFS, N, SHORT, 9};
     bool seen[N] = {false};
     MUST(simulate(XC_TASK_MOTIFS, N, SHORT, 9, path, error));
-    MUST(xc_dataset_read(path, NULL, 7, false, &dataset, error));
+    MUST(xc_dataset_read(path, NULL, 7, false, 0, &dataset, error));
     MUST(xc_simulator_open(&simulator, &simulation, &motifs, error));
     assert_true(dataset.has_model);
     uint32_t row = 0, moved = 0;

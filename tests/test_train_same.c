@@ -1,5 +1,5 @@
-/* test_train_same.c: one result, however it was reached: neither the pack's size nor an interrupt nor a kill changes a
- * byte of what training writes.
+/* test_train_same.c: one result, however it was reached: neither the pack's size nor the number of threads nor an
+ * interrupt nor a kill changes a byte of what training writes.
  */
 #include "train_fixture.h"
 
@@ -65,6 +65,27 @@ static void test_pack_sizes_reference(void **state) {
 static void test_pack_sizes_cpu(void **state) {
     (void)state;
     check_pack_sizes(cpu, &cpu_data, "cpu");
+}
+
+/* Threads within a step come and go between epochs, as they do at the end of a sweep. */
+static int some_threads(void *context) {
+    static const int threads[] = {3, 1, 2, 2, 4};
+    int *asked = context;
+    return threads[(*asked)++ % 5];
+}
+
+static void test_threads_within_a_step(void **state) {
+    (void)state;
+    int asked = 0;
+    const xc_train_events events = {.context = &asked, .threads = some_threads};
+    for (int i = 0; i < 2; i++) {
+        const char *const *overrides = OVERRIDES("model.activation=exponential", "train.epochs=6", "train.seed=5");
+        xc_trial trial = make_trial(i == 0 ? "one-thread" : "some-threads", overrides);
+        MUST(xc_train_pack(cpu, &cpu_data, (xc_trial *[]){&trial}, 1, i == 0 ? NULL : &events, error));
+        xc_trial_clear(&trial);
+    }
+    assert_int_equal(asked, 6);
+    assert_same_results("one-thread", "some-threads");
 }
 
 /* Sends a signal to its own process when so many sequences have been trained on. */
@@ -186,6 +207,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack_sizes_reference),
         cmocka_unit_test(test_pack_sizes_cpu),
+        cmocka_unit_test(test_threads_within_a_step),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_resume_other_data),

@@ -2,7 +2,7 @@
 #include "cli.h"
 
 static xc_status run(const cli_arguments *arguments, xc_error *error) {
-    return xc_inspect(arguments->operand, NULL, stdout, error);
+    return xc_inspect(arguments->operand, NULL, arguments->threads, stdout, error);
 }
 
 const cli_command cli_inspect = {
@@ -14,5 +14,6 @@ const cli_command cli_inspect = {
         "Prints the layout, counts, length, base composition and class balance of each split of an HDF5\n"
         "file. Every column is checked; a fault is named and makes the exit status 1.\n",
     .examples = "  expconv inspect IRF1_400_h3k27ac.h5\n",
+    .common = CLI_THREADS,
     .run = run,
 };

@@ -39,7 +39,7 @@ xc_status cli_read_split(const cli_arguments *arguments, const char *path, const
     names.x[split] = cli_value(arguments, "x") ? cli_value(arguments, "x") : trained_x[split];
     names.y[split] = cli_value(arguments, "y") ? cli_value(arguments, "y") : trained_y[split];
     if (!labels) names.y[split] = "";
-    XC_TRY(xc_dataset_read(path, &names, 1u << split, reverse_complement, dataset, error));
+    XC_TRY(xc_dataset_read(path, &names, 1u << split, reverse_complement, arguments->threads, dataset, error));
     XC_TRY(check_shape(path, network, &dataset->split[split], error));
 fail:
     return status;

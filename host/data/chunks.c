@@ -1,8 +1,7 @@
-/* chunks.c: reads chunks as they are stored and undoes deflate and shuffle. See chunks.h.
+/* chunks.c: reads chunks as they are stored and undoes deflate. See chunks.h.
  */
 #include <libdeflate.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "chunks.h"
 
@@ -35,93 +34,69 @@ static bool all_written(const xc_chunks *chunks, const hsize_t *shape) {
     return known && written == expected;
 }
 
-xc_status xc_chunks_open(xc_chunks *chunks, hid_t dataset, int rank, const hsize_t *shape, xc_error *error) {
-    xc_status status = XC_OK;
-    *chunks = (xc_chunks){.dataset = dataset, .rank = rank, .shuffle = -1, .deflate = -1};
+xc_chunks xc_chunks_of(hid_t dataset, int rank, const hsize_t *shape) {
+    xc_chunks chunks = {.dataset = dataset, .rank = rank, .shuffle = -1, .deflate = -1};
     const hid_t properties = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
-    chunks->cell_size = H5Tget_size(type);
-    chunks->usable = H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, 4, chunks->chunk) == rank &&
-                     find_filters(chunks, properties) && all_written(chunks, shape);
+    chunks.bytes = chunks.cell_size = H5Tget_size(type);
+    chunks.usable = H5Pget_layout(properties) == H5D_CHUNKED && H5Pget_chunk(properties, 4, chunks.chunk) == rank &&
+                    find_filters(&chunks, properties) && all_written(&chunks, shape);
+    for (int axis = 0; chunks.usable && axis < rank; axis++) chunks.bytes *= chunks.chunk[axis];
     H5Tclose(type);
     H5Pclose(properties);
-    if (!chunks->usable) return XC_OK;
-    chunks->bytes = chunks->cell_size;
-    for (int axis = 0; axis < rank; axis++) chunks->bytes *= chunks->chunk[axis];
-    if (chunks->deflate >= 0) {
-        chunks->inflater = libdeflate_alloc_decompressor();
-        if (!chunks->inflater) return xc_fail(error, XC_MEMORY, "out of memory for inflating");
-        XC_TRY(xc_allocate(&chunks->plain, chunks->bytes, 1, "a chunk", error));
-    }
-    if (chunks->shuffle >= 0) XC_TRY(xc_allocate(&chunks->ordered, chunks->bytes, 1, "a chunk", error));
+    return chunks;
+}
+
+static xc_status make_room(xc_chunk *chunk, size_t size, xc_error *error) {
+    if (size <= chunk->stored_capacity && chunk->stored) return XC_OK;
+    free(chunk->stored);
+    chunk->stored = NULL;
+    chunk->stored_capacity = size + size / 4;
+    return xc_allocate(&chunk->stored, chunk->stored_capacity, 1, "a chunk", error);
+}
+
+xc_status xc_chunk_load(const xc_chunks *chunks, xc_chunk *chunk, const hsize_t *offset, xc_error *error) {
+    char reason[256];
+    hsize_t size = 0;
+    xc_status status = XC_OK;
+    if (H5Dget_chunk_storage_size(chunks->dataset, offset, &size) < 0) goto refused;
+    /* Deflate adds little to what it cannot compress; a damaged index must not ask for all memory. */
+    if (size > 2 * chunks->bytes + 4096)
+        return xc_fail(error, XC_INPUT, "a chunk of %zu bytes is stored as %llu", chunks->bytes,
+                       (unsigned long long)size);
+    XC_TRY(make_room(chunk, size, error));
+    chunk->stored_size = size;
+    if (H5Dread_chunk(chunks->dataset, H5P_DEFAULT, offset, &chunk->skipped, chunk->stored) < 0) goto refused;
+fail:
+    return status;
+refused:
+    return xc_fail(error, XC_INPUT, "HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
+}
+
+static xc_status inflate(const xc_chunks *chunks, xc_chunk *chunk, xc_error *error) {
+    xc_status status = XC_OK;
+    if (!chunk->inflater) chunk->inflater = libdeflate_alloc_decompressor();
+    if (!chunk->inflater) return xc_fail(error, XC_MEMORY, "out of memory for inflating");
+    if (!chunk->plain) XC_TRY(xc_allocate(&chunk->plain, chunks->bytes, 1, "a chunk", error));
+    if (libdeflate_zlib_decompress(chunk->inflater, chunk->stored, chunk->stored_size, chunk->plain, chunks->bytes,
+                                   NULL) != LIBDEFLATE_SUCCESS)
+        return xc_fail(error, XC_INPUT, "the compressed data is damaged");
+    chunk->values = chunk->plain;
 fail:
     return status;
 }
 
-void xc_chunks_close(xc_chunks *chunks) {
-    free(chunks->stored);
-    free(chunks->plain);
-    free(chunks->ordered);
-    if (chunks->inflater) libdeflate_free_decompressor(chunks->inflater);
-    *chunks = (xc_chunks){0};
-}
-
-/* The shuffle filter stores all first bytes, then all second bytes, and so on. */
-static void unshuffle(uint8_t *restrict to, const uint8_t *restrict from, size_t count, size_t size) {
-    if (size == 2) {
-        for (size_t i = 0; i < count; i++) {
-            to[2 * i] = from[i];
-            to[2 * i + 1] = from[count + i];
-        }
-    } else if (size == 4) {
-        for (size_t i = 0; i < count; i++) {
-            to[4 * i] = from[i];
-            to[4 * i + 1] = from[count + i];
-            to[4 * i + 2] = from[2 * count + i];
-            to[4 * i + 3] = from[3 * count + i];
-        }
-    } else {
-        for (size_t byte = 0; byte < size; byte++)
-            for (size_t i = 0; i < count; i++) to[size * i + byte] = from[byte * count + i];
-    }
-}
-
-/* The chunk's bytes as stored, into chunks->stored. */
-static xc_status read_stored(xc_chunks *chunks, const hsize_t *offset, hsize_t *size, uint32_t *skipped,
-                             xc_error *error) {
-    char reason[256];
-    if (H5Dget_chunk_storage_size(chunks->dataset, offset, size) < 0)
-        return xc_fail(error, XC_INPUT, "HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
-    if (*size > chunks->stored_capacity || !chunks->stored) {
-        free(chunks->stored);
-        chunks->stored = NULL;
-        chunks->stored_capacity = *size + *size / 4;
-        const xc_status status = xc_allocate(&chunks->stored, chunks->stored_capacity, 1, "a chunk", error);
-        if (status != XC_OK) return status;
-    }
-    if (H5Dread_chunk(chunks->dataset, H5P_DEFAULT, offset, skipped, chunks->stored) < 0)
-        return xc_fail(error, XC_INPUT, "HDF5 says \"%s\"", xc_h5_reason(reason, sizeof reason));
+xc_status xc_chunk_inflate(const xc_chunks *chunks, xc_chunk *chunk, xc_error *error) {
+    chunk->shuffled = chunks->shuffle >= 0 && !(chunk->skipped >> chunks->shuffle & 1);
+    if (chunks->deflate >= 0 && !(chunk->skipped >> chunks->deflate & 1)) return inflate(chunks, chunk, error);
+    if (chunk->stored_size != chunks->bytes)
+        return xc_fail(error, XC_INPUT, "a chunk has %zu bytes instead of %zu", chunk->stored_size, chunks->bytes);
+    chunk->values = chunk->stored;
     return XC_OK;
 }
 
-xc_status xc_chunks_read(xc_chunks *chunks, const hsize_t *offset, const void **values, xc_error *error) {
-    hsize_t size = 0;
-    uint32_t skipped = 0; /* bit i: filter i was not applied to this chunk */
-    const xc_status status = read_stored(chunks, offset, &size, &skipped, error);
-    if (status != XC_OK) return status;
-    const uint8_t *bytes = chunks->stored;
-    if (chunks->deflate >= 0 && !(skipped >> chunks->deflate & 1)) {
-        if (libdeflate_zlib_decompress(chunks->inflater, bytes, size, chunks->plain, chunks->bytes, NULL) !=
-            LIBDEFLATE_SUCCESS)
-            return xc_fail(error, XC_INPUT, "the compressed data is damaged");
-        bytes = chunks->plain;
-    } else if (size != chunks->bytes) {
-        return xc_fail(error, XC_INPUT, "a chunk has %llu bytes instead of %zu", (unsigned long long)size,
-                       chunks->bytes);
-    }
-    if (chunks->shuffle >= 0 && !(skipped >> chunks->shuffle & 1)) {
-        unshuffle(chunks->ordered, bytes, chunks->bytes / chunks->cell_size, chunks->cell_size);
-        bytes = chunks->ordered;
-    }
-    *values = bytes;
-    return XC_OK;
+void xc_chunk_free(xc_chunk *chunk) {
+    free(chunk->stored);
+    free(chunk->plain);
+    if (chunk->inflater) libdeflate_free_decompressor(chunk->inflater);
+    *chunk = (xc_chunk){0};
 }

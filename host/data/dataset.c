@@ -39,10 +39,10 @@ fail:
     return status;
 }
 
-xc_status xc_split_read(const xc_h5 *h5, const xc_split_header *header, bool reverse_complement, xc_split *split,
-                        xc_error *error) {
+xc_status xc_split_read(const xc_h5 *h5, const xc_split_header *header, bool reverse_complement, int threads,
+                        xc_split *split, xc_error *error) {
     xc_status status;
-    XC_TRY(xc_sequences_read(h5, header, &split->dna, error));
+    XC_TRY(xc_sequences_read(h5, header, threads, &split->dna, error));
     split->classes = header->classes;
     split->reverse_complement = reverse_complement;
     if (header->classes) XC_TRY(read_labels(h5, header, &split->labels, error));
@@ -53,7 +53,7 @@ fail:
 }
 
 static xc_status read_all(const xc_h5 *h5, const xc_data_names *names, unsigned wanted, bool reverse_complement,
-                          xc_dataset *dataset, xc_error *error) {
+                          int threads, xc_dataset *dataset, xc_error *error) {
     xc_status status;
     for (int split = 0; split < XC_SPLIT_COUNT; split++) {
         if (wanted && !(wanted >> split & 1)) continue; /* what was not asked for need not fit */
@@ -64,18 +64,19 @@ static xc_status read_all(const xc_h5 *h5, const xc_data_names *names, unsigned 
     dataset->has_model = xc_header_has_model(h5);
     for (int split = 0; split < XC_SPLIT_COUNT; split++)
         if (wanted >> split & 1)
-            XC_TRY(xc_split_read(h5, &dataset->header[split], reverse_complement, &dataset->split[split], error));
+            XC_TRY(
+                xc_split_read(h5, &dataset->header[split], reverse_complement, threads, &dataset->split[split], error));
 fail:
     return status;
 }
 
 xc_status xc_dataset_read(const char *path, const xc_data_names *names, unsigned wanted, bool reverse_complement,
-                          xc_dataset *dataset, xc_error *error) {
+                          int threads, xc_dataset *dataset, xc_error *error) {
     xc_h5 h5;
     memset(dataset, 0, sizeof *dataset);
     snprintf(dataset->path, sizeof dataset->path, "%s", path);
     xc_status status = xc_h5_open(&h5, path, error);
-    if (status == XC_OK) status = read_all(&h5, names, wanted, reverse_complement, dataset, error);
+    if (status == XC_OK) status = read_all(&h5, names, wanted, reverse_complement, threads, dataset, error);
     xc_h5_close(&h5);
     return status;
 }

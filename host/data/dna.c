@@ -86,6 +86,42 @@ fail:
     return status;
 }
 
+void xc_dna_builder_part(const xc_dna_builder *whole, uint32_t first, uint32_t end, xc_dna_builder *part) {
+    *part = (xc_dna_builder){.bases = whole->bases + (size_t)first * whole->row_bytes,
+                             .capacity = end - first,
+                             .length = whole->length,
+                             .row_bytes = whole->row_bytes};
+}
+
+xc_status xc_dna_builder_join(xc_dna_builder *whole, const xc_dna_builder *parts, size_t count, xc_error *error) {
+    xc_status status = XC_OK;
+    size_t runs = 0;
+    for (size_t i = 0; i < count; i++) runs += parts[i].run_count;
+    whole->sequences = whole->capacity;
+    if (!runs) return XC_OK;
+    if (runs > UINT32_MAX) return xc_fail(error, XC_MEMORY, "out of memory for %zu runs of N", runs);
+    XC_TRY(xc_allocate(&whole->run_start, (size_t)whole->capacity + 1, sizeof *whole->run_start, "runs of N", error));
+    XC_TRY(xc_allocate(&whole->runs, runs, sizeof *whole->runs, "runs of N", error));
+    whole->run_capacity = runs;
+    uint32_t *run_start = whole->run_start + 1; /* the ends of a part's sequences */
+    for (const xc_dna_builder *part = parts; part < parts + count; run_start += part++->capacity) {
+        for (uint32_t i = 0; i < part->capacity; i++)
+            run_start[i] = (uint32_t)whole->run_count + (part->run_start ? part->run_start[i + 1] : 0);
+        if (part->run_count) memcpy(whole->runs + whole->run_count, part->runs, part->run_count * sizeof *part->runs);
+        whole->run_count += part->run_count;
+    }
+fail:
+    return status;
+}
+
+void xc_dna_parts_free(xc_dna_builder *parts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free(parts[i].run_start);
+        free(parts[i].runs);
+    }
+    free(parts);
+}
+
 void xc_dna_builder_finish(xc_dna_builder *builder, xc_dna_view *dna) {
     *dna = (xc_dna_view){.bases = builder->bases,
                          .run_start = builder->run_start,

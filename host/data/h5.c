@@ -22,11 +22,13 @@ static void append(text_buffer buffer, const char *format, ...) {
     va_end(arguments);
 }
 
+void xc_h5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+
 xc_status xc_h5_open(xc_h5 *h5, const char *path, xc_error *error) {
     char reason[256];
     *h5 = (xc_h5){.file = H5I_INVALID_HID, .path = path};
     H5Eget_auto2(H5E_DEFAULT, &h5->printer, &h5->printer_data);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    xc_h5_silence();
     if (access(path, R_OK) != 0) return xc_fail(error, XC_IO, "%s: cannot read: %s", path, strerror(errno));
     if (H5Fis_hdf5(path) <= 0) return xc_fail(error, XC_INPUT, "%s: not an HDF5 file", path);
     h5->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

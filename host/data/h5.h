@@ -20,6 +20,9 @@ typedef struct xc_h5 {
 xc_status xc_h5_open(xc_h5 *h5, const char *path, xc_error *error);
 void xc_h5_close(xc_h5 *h5);
 
+/* Keeps HDF5 from printing on a thread other than that which opened the file, until that thread ends. */
+void xc_h5_silence(void);
+
 /* The innermost message of HDF5's error stack, as it is right after a failed call. Returns `text`. */
 const char *xc_h5_reason(char *text, size_t size);
 

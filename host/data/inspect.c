@@ -14,6 +14,7 @@ enum { CLASSES_SHOWN = 20 };
 
 typedef struct inspection {
     xc_h5 h5;
+    int threads;
     xc_split_header header[XC_SPLIT_COUNT];
     xc_error fault; /* the first */
     xc_table table;
@@ -165,7 +166,7 @@ static void inspect_split(inspection *in, xc_split_name name) {
     xc_split split = {0};
     xc_error error = {0};
     show_header(in, name, &in->header[name]);
-    if (xc_split_read(&in->h5, &in->header[name], false, &split, &error) != XC_OK) {
+    if (xc_split_read(&in->h5, &in->header[name], false, in->threads, &split, &error) != XC_OK) {
         note_fault(in, name, &error);
         return;
     }
@@ -199,10 +200,12 @@ static xc_status inspect_file(inspection *in, const xc_data_names *names, FILE *
     return xc_fail(error, in->fault.status, "%s", in->fault.text);
 }
 
-xc_status xc_inspect(const char *path, const xc_data_names *names, FILE *stream, xc_error *error) {
+xc_status xc_inspect(const char *path, const xc_data_names *names, int threads, FILE *stream, xc_error *error) {
     inspection *in;
     xc_status status;
     XC_TRY(xc_allocate(&in, 1, sizeof *in, "inspection", error));
+    in->threads = threads > 0 ? threads : xc_core_count();
+    in->threads = threads > 0 ? threads : xc_core_count();
     status = xc_h5_open(&in->h5, path, error);
     if (status == XC_OK) status = inspect_file(in, names, stream, error);
     xc_h5_close(&in->h5);

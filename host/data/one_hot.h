@@ -1,9 +1,10 @@
-/* one_hot.h: from one-hot values of any numeric type to base codes, in two steps that the compiler vectorises.
+/* one_hot.h: from one-hot values of any numeric type to base codes, in three steps that the compiler vectorises.
  *
- * Fold: every value that is one sets its channel's bit in a mask of one byte a position; the order in which channels
- * and stretches of positions arrive does not matter, so blocks of a file are folded as they come. Values are compared
- * as bit patterns in the file's own type and byte order: nothing is converted, and only exactly 0 and 1 pass. Pack:
- * masks become codes A C G T N = 0..4. Both say only that there is a fault; who wants to know where looks again.
+ * Find: a stretch of values, of whatever channels, becomes one byte a value: 1 where it is one. Values are compared as
+ * bit patterns in the file's own type and byte order, shuffled or not: nothing is converted, and only exactly 0 and 1
+ * pass. Fold: those bytes set their channel's bit in a mask of one byte a position; the order in which channels and
+ * stretches of positions arrive does not matter, so blocks of a file are folded as they come. Pack: masks become codes
+ * A C G T N = 0..4. Finding and packing say only that there is a fault; who wants to know where looks again.
  */
 #ifndef EXPCONV_HOST_DATA_ONE_HOT_H
 #define EXPCONV_HOST_DATA_ONE_HOT_H
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The bit patterns of a numeric type, as loaded by this machine from the file's byte order. */
 typedef struct xc_cell {
@@ -19,12 +21,36 @@ typedef struct xc_cell {
     uint64_t keep; /* a value is zero when pattern & keep is 0; leaves out the sign of -0 */
 } xc_cell;
 
-/* Folds `count` values, `stride` elements apart, of the channel whose bit is `bit` (1 2 4 8 for A C G T) into
- * mask (count). Returns whether some value was neither 0 nor 1. `values` is aligned to the type. */
-bool xc_fold_channel(const xc_cell *cell, uint8_t *mask, const void *values, size_t count, size_t stride, uint8_t bit);
+/* ones (count) from values (count), aligned to the type. Returns whether some value was neither 0 nor 1. */
+bool xc_find_ones(const xc_cell *cell, uint8_t *ones, const void *values, size_t count);
 
-/* Folds values (count,4). The same otherwise. */
-bool xc_fold_columns(const xc_cell *cell, uint8_t *mask, const void *values, size_t count);
+/* The same of values whose bytes were shuffled: byte b of value i is bytes[b * stride + i]. */
+bool xc_find_shuffled_ones(const xc_cell *cell, uint8_t *ones, const uint8_t *bytes, size_t stride, size_t count);
+
+/* Eight positions at once; no bit can leave its byte. */
+static inline void xc_fold_eight(uint8_t *mask, const uint8_t *ones, unsigned channel) {
+    uint64_t masks, found;
+    memcpy(&masks, mask, sizeof masks);
+    memcpy(&found, ones, sizeof found);
+    masks |= found << channel;
+    memcpy(mask, &masks, sizeof masks);
+}
+
+/* Folds ones (count), `stride` apart, of a channel (0 1 2 3 for A C G T) into mask (count). In the header, as stretches
+ * are short: a chunk may have few positions. */
+static inline void xc_fold_channel(uint8_t *restrict mask, const uint8_t *restrict ones, size_t count, size_t stride,
+                                   unsigned channel) {
+    if (stride == 1 && count >= 8) {
+        for (size_t l = 0; l + 8 <= count; l += 8) xc_fold_eight(mask + l, ones + l, channel);
+        /* What is left, with some positions that were folded before: twice changes nothing. */
+        if (count % 8) xc_fold_eight(mask + count - 8, ones + count - 8, channel);
+        return;
+    }
+    for (size_t l = 0; l < count; l++) mask[l] |= (uint8_t)(ones[l * stride] << channel);
+}
+
+/* Folds ones (count,4) into mask (count). */
+void xc_fold_columns(uint8_t *mask, const uint8_t *ones, size_t count);
 
 /* codes (count) from mask (count). Returns whether some position had more than one 1. */
 bool xc_mask_to_codes(const uint8_t *mask, uint8_t *codes, size_t count);

@@ -32,7 +32,7 @@ fail:
     return status;
 }
 
-static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *error) {
+static xc_status read_data(const xc_grid *grid, int threads, xc_dataset *dataset, xc_error *error) {
     xc_status status = XC_OK;
     bool monitored;
     const xc_config *config = grid->trial[0].config;
@@ -40,7 +40,7 @@ static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *e
     const xc_data_names names = {.x = {data->train_x, data->valid_x, data->test_x},
                                  .y = {data->train_y, data->valid_y, data->test_y}};
     unsigned wanted = 1u << XC_TRAIN | 1u << XC_VALID | 1u << XC_TEST;
-    XC_TRY(xc_dataset_read(data->file, &names, 0, data->reverse_complement, dataset, error));
+    XC_TRY(xc_dataset_read(data->file, &names, 0, data->reverse_complement, threads, dataset, error));
     const xc_split_header *train = &dataset->header[XC_TRAIN];
     if (train->present && train->classes > 0) XC_TRY(check_models(grid, train, error));
     if (!dataset->header[XC_TEST].present) {
@@ -55,19 +55,19 @@ static xc_status read_data(const xc_grid *grid, xc_dataset *dataset, xc_error *e
         wanted &= ~(1u << XC_TEST);
     }
     xc_dataset_free(dataset);
-    XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, dataset, error));
+    XC_TRY(xc_dataset_read(data->file, &names, wanted, data->reverse_complement, threads, dataset, error));
     XC_TRY(xc_train_data_check(dataset, config->train.loss, error));
     XC_TRY(xc_train_monitor_check(dataset, &config->train, &monitored, error));
 fail:
     return status;
 }
 
-xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error) {
+xc_status xc_ground_open(const xc_grid *grid, const xc_sweep_options *options, xc_ground *ground, xc_error *error) {
     xc_status status = XC_OK;
     memset(ground, 0, sizeof *ground);
-    XC_TRY(xc_backend_open(device, &ground->backend, error));
+    XC_TRY(xc_backend_open(options->device, &ground->backend, error));
     XC_TRY(xc_measure_open(xc_grid_filters(grid), &ground->database, error));
-    XC_TRY(read_data(grid, &ground->dataset, error));
+    XC_TRY(read_data(grid, options->threads, &ground->dataset, error));
     XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));
 fail:
     return status;

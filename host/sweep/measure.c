@@ -18,7 +18,8 @@ fail:
     return status;
 }
 
-xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, xc_filter_scores *scores, xc_error *error) {
+xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, int threads, xc_filter_scores *scores,
+                           xc_error *error) {
     xc_status status = XC_OK;
     const xc_filters_config *config = trial->config->filters;
     const xc_motif_list *database = config->motifs ? &ground->database : NULL;
@@ -26,8 +27,7 @@ xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, xc_fi
     *scores = (xc_filter_scores){0};
     if (xc_interrupted()) return xc_fail(error, XC_INTERRUPTED, "interrupted");
     XC_TRY(xc_network_open(trial->folder, &network, error));
-    /* One thread: a sweep has another trial on each of the others. */
-    XC_TRY(xc_filters_measure(&network, config, database, ground->backend, &ground->dataset.split[XC_TEST], 1,
+    XC_TRY(xc_filters_measure(&network, config, database, ground->backend, &ground->dataset.split[XC_TEST], threads,
                               trial->folder, scores, error));
 fail:
     xc_network_close(&network);

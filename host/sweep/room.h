@@ -53,7 +53,7 @@ typedef struct xc_ground {
 
 /* Reads the data and checks it, and every trial's model, against each other, and the ground truth against the database,
  * so that what cannot work is refused before anything is written. Free with xc_ground_close, also on failure. */
-xc_status xc_ground_open(const xc_grid *grid, const char *device, xc_ground *ground, xc_error *error);
+xc_status xc_ground_open(const xc_grid *grid, const xc_sweep_options *options, xc_ground *ground, xc_error *error);
 void xc_ground_close(xc_ground *ground);
 
 /* ---- measure.c --------------------------------------------------------------------------------------------------- */
@@ -65,9 +65,10 @@ const xc_filters_config *xc_grid_filters(const xc_grid *grid);
  * xc_motif_list_free, also on failure. */
 xc_status xc_measure_open(const xc_filters_config *config, xc_motif_list *database, xc_error *error);
 
-/* Measures the filters of a trained trial, whose config has a filters section, on the test split. XC_INTERRUPTED leaves
- * it unmeasured. Thread safe for different trials. */
-xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, xc_filter_scores *scores, xc_error *error);
+/* Measures the filters of a trained trial, whose config has a filters section, on the test split, with so many
+ * threads. XC_INTERRUPTED leaves it unmeasured. Thread safe for different trials. */
+xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, int threads, xc_filter_scores *scores,
+                           xc_error *error);
 
 /* What earlier runs measured of a trial whose results have been read; scores->filters is 0 when they did not. */
 xc_status xc_measure_read(const xc_trial *trial, xc_filter_scores *scores, xc_error *error);

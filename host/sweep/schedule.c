@@ -114,6 +114,13 @@ static void on_epoch(void *context, const xc_trial *trial, uint32_t epoch, doubl
     pthread_mutex_unlock(&sweep->lock);
 }
 
+/* Threads that no pack works on any more go into the steps of those that are left. */
+static int on_threads(void *context) {
+    struct sweep *sweep = context;
+    const int working = atomic_load(&sweep->working);
+    return working > 0 && sweep->threads > working ? sweep->threads / working : 1;
+}
+
 /* A trial that was trained by an earlier run comes here at once. One that an interruption leaves unmeasured is not
  * done, and that is no failure of its pack, whose other trials have an epoch to save. */
 static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
@@ -121,7 +128,7 @@ static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
     const size_t place = (size_t)(trial - sweep->grid.trial);
     xc_filter_scores scores = {0};
     if (trial->status == XC_TRIAL_DONE && trial->config->filters) {
-        const xc_status measured = xc_measure_trial(&sweep->ground, trial, &scores, error);
+        const xc_status measured = xc_measure_trial(&sweep->ground, trial, on_threads(sweep), &scores, error);
         if (measured != XC_OK) trial->status = XC_TRIAL_RUNNING;
         if (measured != XC_OK) return measured == XC_INTERRUPTED ? XC_OK : measured;
     }
@@ -133,13 +140,6 @@ static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
     pthread_mutex_unlock(&sweep->lock);
     if (trial->status == XC_TRIAL_DIVERGED) xc_log(XC_LOG_WARNING, "%s diverged: %s", trial->name, trial->reason);
     return status;
-}
-
-/* Threads that no pack works on any more go into the steps of those that are left. */
-static int on_threads(void *context) {
-    struct sweep *sweep = context;
-    const int working = atomic_load(&sweep->working);
-    return working > 0 && sweep->threads > working ? sweep->threads / working : 1;
 }
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static xc_status open_sweep(const xc_config *config, struct sweep *sweep, xc_err
     sweep->shown.trial = NULL;
     XC_TRY(xc_allocate(&sweep->shown.trial, sweep->grid.count, sizeof *sweep->shown.trial, "the tables", error));
     XC_TRY(xc_sweep_check_folder(config, folder, error));
-    XC_TRY(xc_ground_open(&sweep->grid, sweep->options->device, &sweep->ground, error));
+    XC_TRY(xc_ground_open(&sweep->grid, sweep->options, &sweep->ground, error));
     XC_TRY(xc_sweep_claim_folder(config, &sweep->grid, folder, &sweep->lock_file, error));
     XC_TRY(read_states(sweep, error));
     XC_TRY(build_packs(sweep, error));

@@ -43,7 +43,7 @@ static xc_status set_folder(xc_trial *trial, const char *folder, xc_error *error
 
 static xc_status train(const xc_grid *grid, const xc_ground *ground, int threads, xc_error *error) {
     xc_status status = XC_OK;
-    single_run run = {.threads = threads > 0 ? threads : xc_core_count()};
+    single_run run = {.threads = threads};
     xc_trial *trial = grid->trial;
     XC_TRY(xc_progress_open(&run.progress, grid, xc_split_items(&ground->dataset.split[XC_TRAIN]), error));
     const xc_train_events events = {&run, on_sequences, on_epoch, NULL, on_threads};
@@ -58,14 +58,14 @@ fail:
 }
 
 /* Measures the filters of the trial when it is trained and they were not measured before. */
-static xc_status measure(const xc_grid *grid, const xc_ground *ground, xc_error *error) {
+static xc_status measure(const xc_grid *grid, const xc_ground *ground, int threads, xc_error *error) {
     xc_status status = XC_OK;
     const xc_trial *trial = grid->trial;
     const xc_filters_config *filters = trial->config->filters;
     xc_filter_scores *scores = grid->scores;
     if (trial->status != XC_TRIAL_DONE || !filters) return XC_OK;
     XC_TRY(xc_measure_read(trial, scores, error));
-    if (scores->filters == 0) status = xc_measure_trial(ground, trial, scores, error);
+    if (scores->filters == 0) status = xc_measure_trial(ground, trial, threads, scores, error);
     if (status == XC_INTERRUPTED)
         (void)xc_fail(error, XC_INTERRUPTED,
                       "interrupted: %s is trained, its filters are not measured; run the same command again to go on",
@@ -100,20 +100,21 @@ xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *optio
     xc_ground ground = {0};
     int lock = -1;
     bool claimed_before = true;
+    const int threads = options->threads > 0 ? options->threads : xc_core_count();
     memset(trial, 0, sizeof *trial);
     XC_TRY(xc_grid_build(config, options->folder, &grid, error));
     XC_TRY(refuse_lists(&grid, error));
     XC_TRY(set_folder(grid.trial, options->folder, error));
     XC_TRY(xc_sweep_check_folder(grid.trial->config, options->folder, error));
     claimed_before = xc_trial_has(grid.trial, XC_CONFIG_FILE);
-    XC_TRY(xc_ground_open(&grid, options->device, &ground, error));
+    XC_TRY(xc_ground_open(&grid, options, &ground, error));
     XC_TRY(xc_sweep_claim_folder(grid.trial->config, &grid, options->folder, &lock, error));
     XC_TRY(xc_trial_read_results(grid.trial, error));
     if (grid.trial->status == XC_TRIAL_DONE || grid.trial->status == XC_TRIAL_DIVERGED)
         xc_log(XC_LOG_INFO, "%s: trained already", options->folder);
     else
-        XC_TRY(train(&grid, &ground, options->threads, error));
-    XC_TRY(measure(&grid, &ground, error));
+        XC_TRY(train(&grid, &ground, threads, error));
+    XC_TRY(measure(&grid, &ground, threads, error));
 fail:
     if (status != XC_OK && status != XC_INTERRUPTED && lock >= 0 && !claimed_before) remove_claim(grid.trial);
     xc_sweep_leave_folder(&lock);

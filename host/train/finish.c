@@ -50,7 +50,8 @@ fail:
 }
 
 static xc_status measure_kept(const xc_runner *runner, const xc_trial_state *kept, const xc_backend *backend,
-                              const xc_train_data *data, xc_metrics metrics[XC_SPLIT_COUNT], xc_error *error) {
+                              const xc_train_data *data, xc_team *team, xc_metrics metrics[XC_SPLIT_COUNT],
+                              xc_error *error) {
     xc_status status = XC_OK;
     const xc_config *config = runner->trial->config;
     const xc_model *model = runner->model;
@@ -59,6 +60,7 @@ static xc_status measure_kept(const xc_runner *runner, const xc_trial_state *kep
     xc_pack *pack = NULL;
     xc_inference inference = {0};
     XC_TRY(xc_pack_create(backend, model, 1, batch, false, &pack, error));
+    XC_TRY(xc_pack_set_team(pack, team, error));
     XC_TRY(xc_inference_open(&inference, 1, batch, model->classes, error));
     xc_pack_set(pack, 0, kept, &activation, config->train.seed);
     for (int s = XC_VALID; s <= XC_TEST; s++)
@@ -93,12 +95,13 @@ static xc_status write_weights(const xc_trial *trial, const xc_model *model, con
     return status;
 }
 
-xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_error *error) {
+xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_team *team,
+                         xc_error *error) {
     xc_status status = XC_OK;
     xc_metrics metrics[XC_SPLIT_COUNT] = {0};
     xc_trial *trial = runner->trial;
     const xc_trial_state kept = kept_state(runner);
-    XC_TRY(measure_kept(runner, &kept, backend, data, metrics, error));
+    XC_TRY(measure_kept(runner, &kept, backend, data, team, metrics, error));
     if (!isfinite(metrics[XC_VALID].mean[XC_METRIC_LOSS])) {
         snprintf(trial->reason, sizeof trial->reason, "epoch %u: the loss on valid is not finite", runner->epoch);
         status = xc_finish_diverged(runner, error);

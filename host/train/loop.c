@@ -179,7 +179,7 @@ static xc_status end_epoch(train_loop *loop, int32_t t, xc_error *error) {
     if (loop->events->epoch) loop->events->epoch(loop->events->context, trial, runner->epoch, row->loss, monitored);
 
     if (stop || runner->epoch >= config->epochs) {
-        XC_TRY(xc_finish_done(runner, loop->backend, loop->data, error));
+        XC_TRY(xc_finish_done(runner, loop->backend, loop->data, loop->team, error));
         XC_TRY(tell_finished(loop, trial, error));
         leave_pack(loop, t);
     } else {

@@ -136,9 +136,10 @@ void xc_runner_keep_best(xc_runner *runner);
 
 /* ---- the end of a trial (finish.c) ------------------------------------------------------------------------------ */
 
-/* Measures the kept weights on valid and test, writes weights.h5 and then metrics.tsv, removes the checkpoint, and
- * reads the results back into the trial. */
-xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_error *error);
+/* Measures the kept weights on valid and test with the threads of a team, writes weights.h5 and then metrics.tsv,
+ * removes the checkpoint, and reads the results back into the trial. */
+xc_status xc_finish_done(xc_runner *runner, const xc_backend *backend, const xc_train_data *data, xc_team *team,
+                         xc_error *error);
 
 /* Removes the checkpoint that a kill after the last file left behind. */
 void xc_finish_clean(const xc_trial *trial);

@@ -95,18 +95,19 @@ typedef struct xc_dataset {
  * column: one-hot or all zero; the other splits are not looked at. With wanted == 0: the headers of all splits.
  * Refuses: not HDF5; a dataset missing, of wrong rank, empty, of unequal counts; splits that differ in length or
  * classes; a column that is not one-hot (named: dataset, sequence, position); NaN labels. Chunks are read once, in
- * order; memory beside the packed result is bounded by one row of chunks. `names` may be NULL. Thread safe. Free with
- * xc_dataset_free, also on failure. */
+ * order, by `threads` threads (0: all cores): the same bytes and the same error for any number. Memory beside the packed
+ * result is bounded by one row of chunks for each thread. When xc_interrupted() ends with XC_INTERRUPTED. `names` may be
+ * NULL. Thread safe. Free with xc_dataset_free, also on failure. */
 xc_status xc_dataset_read(const char *path, const xc_data_names *names, unsigned wanted, bool reverse_complement,
-                          xc_dataset *dataset, xc_error *error);
+                          int threads, xc_dataset *dataset, xc_error *error);
 void xc_dataset_free(xc_dataset *dataset);
 
 /* Labels all 0 or 1? Otherwise names the first that is not. For binary losses. */
 xc_status xc_split_check_binary(const xc_split *split, const char *where, xc_error *error);
 
 /* `expconv inspect`: prints layout, counts, length, base composition, class balance, and the first fault of each split
- * to `stream`. A fault is an error after everything that can be read was printed. */
-xc_status xc_inspect(const char *path, const xc_data_names *names, FILE *stream, xc_error *error);
+ * to `stream`. A fault is an error after everything that can be read was printed. `threads` as above. */
+xc_status xc_inspect(const char *path, const xc_data_names *names, int threads, FILE *stream, xc_error *error);
 
 /* ---- FASTA ------------------------------------------------------------------------------------------------------ */
 

@@ -12,7 +12,7 @@ void xc_cpu_activate(const xc_activation *activation, float *values, size_t coun
         break;
         XC_ACTIVATIONS(CASE)
 #undef CASE
-        case XC_ACTIVATION_COUNT: break;
+    case XC_ACTIVATION_COUNT: break;
     }
 }
 
@@ -25,15 +25,15 @@ void xc_cpu_multiply_slope(const xc_activation *activation, const float *u, floa
         break;
         XC_ACTIVATIONS(CASE)
 #undef CASE
-        case XC_ACTIVATION_COUNT: break;
+    case XC_ACTIVATION_COUNT: break;
     }
 }
 
 bool xc_cpu_is_monotone(const xc_activation *activation) {
     switch (activation->kind) {
-        case XC_LOG:
-        case XC_LOG_RELU: return false;
-        case XC_EXPONENTIAL: return activation->scale > 0;
-        default: return true;
+    case XC_LOG:
+    case XC_LOG_RELU: return false;
+    case XC_EXPONENTIAL: return activation->scale > 0;
+    default: return true;
     }
 }

@@ -41,26 +41,26 @@ INLINE vfloat exponential_slope(const xc_activation *a, vfloat x) {
 
 INLINE vfloat cpu_activated(xc_activation_kind kind, const xc_activation *a, vfloat x) {
     switch (kind) {
-        case XC_LINEAR: return x;
-        case XC_RELU: return positive(x);
-        case XC_EXPONENTIAL: return exponential(a, x);
-        case XC_SIGMOID: return v_sigmoid(x);
-        case XC_TANH: return v_tanh(x);
-        case XC_SOFTPLUS: return positive(x) + v_log1p(v_exp(-v_abs(x)));
-        case XC_ELU: return v_select(x > 0.0f, x, v_expm1(x));
-        case XC_SHIFT_RELU: return positive(x - SHIFT);
-        case XC_SCALE_RELU: return positive(x * x * x);
-        case XC_SHIFT_SCALE_RELU: return positive((x - SHIFT) * (x - SHIFT) * (x - SHIFT));
-        case XC_SHIFT_SIGMOID: return v_sigmoid(x - SIGMOID_SHIFT);
-        case XC_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid(x);
-        case XC_SHIFT_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid(x - SIGMOID_SHIFT);
-        case XC_SHIFT_TANH: return v_tanh(x - TANH_SHIFT);
-        case XC_SCALE_TANH: return raised_tanh(x);
-        case XC_SHIFT_SCALE_TANH: return raised_tanh(x - TANH_SHIFT);
-        case XC_EXP_RELU: return positive(v_expm1(0.1f * x));
-        case XC_LOG: return log_magnitude(x);
-        case XC_LOG_RELU: return positive(log_magnitude(x));
-        case XC_ACTIVATION_COUNT: break;
+    case XC_LINEAR: return x;
+    case XC_RELU: return positive(x);
+    case XC_EXPONENTIAL: return exponential(a, x);
+    case XC_SIGMOID: return v_sigmoid(x);
+    case XC_TANH: return v_tanh(x);
+    case XC_SOFTPLUS: return positive(x) + v_log1p(v_exp(-v_abs(x)));
+    case XC_ELU: return v_select(x > 0.0f, x, v_expm1(x));
+    case XC_SHIFT_RELU: return positive(x - SHIFT);
+    case XC_SCALE_RELU: return positive(x * x * x);
+    case XC_SHIFT_SCALE_RELU: return positive((x - SHIFT) * (x - SHIFT) * (x - SHIFT));
+    case XC_SHIFT_SIGMOID: return v_sigmoid(x - SIGMOID_SHIFT);
+    case XC_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid(x);
+    case XC_SHIFT_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid(x - SIGMOID_SHIFT);
+    case XC_SHIFT_TANH: return v_tanh(x - TANH_SHIFT);
+    case XC_SCALE_TANH: return raised_tanh(x);
+    case XC_SHIFT_SCALE_TANH: return raised_tanh(x - TANH_SHIFT);
+    case XC_EXP_RELU: return positive(v_expm1(0.1f * x));
+    case XC_LOG: return log_magnitude(x);
+    case XC_LOG_RELU: return positive(log_magnitude(x));
+    case XC_ACTIVATION_COUNT: break;
     }
     return x;
 }
@@ -68,26 +68,26 @@ INLINE vfloat cpu_activated(xc_activation_kind kind, const xc_activation *a, vfl
 INLINE vfloat cpu_slope(xc_activation_kind kind, const xc_activation *a, vfloat x) {
     const vfloat one = v_set(1);
     switch (kind) {
-        case XC_LINEAR: return one;
-        case XC_RELU: return v_where(x > 0.0f, one);
-        case XC_EXPONENTIAL: return exponential_slope(a, x);
-        case XC_SIGMOID: return v_sigmoid_slope(x);
-        case XC_TANH: return 4.0f * v_sigmoid_slope(2.0f * x);
-        case XC_SOFTPLUS: return v_sigmoid(x);
-        case XC_ELU: return v_select(x > 0.0f, one, v_exp(x));
-        case XC_SHIFT_RELU: return v_where(x > SHIFT, one);
-        case XC_SCALE_RELU: return v_where(x > 0.0f, 3.0f * x * x);
-        case XC_SHIFT_SCALE_RELU: return v_where(x > SHIFT, 3.0f * (x - SHIFT) * (x - SHIFT));
-        case XC_SHIFT_SIGMOID: return v_sigmoid_slope(x - SIGMOID_SHIFT);
-        case XC_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid_slope(x);
-        case XC_SHIFT_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid_slope(x - SIGMOID_SHIFT);
-        case XC_SHIFT_TANH: return 4.0f * v_sigmoid_slope(2.0f * (x - TANH_SHIFT));
-        case XC_SCALE_TANH: return raised_tanh_slope(x);
-        case XC_SHIFT_SCALE_TANH: return raised_tanh_slope(x - TANH_SHIFT);
-        case XC_EXP_RELU: return v_where(x > 0.0f, 0.1f * v_exp(0.1f * x));
-        case XC_LOG: return log_magnitude_slope(x);
-        case XC_LOG_RELU: return v_where(log_magnitude(x) > 0.0f, log_magnitude_slope(x));
-        case XC_ACTIVATION_COUNT: break;
+    case XC_LINEAR: return one;
+    case XC_RELU: return v_where(x > 0.0f, one);
+    case XC_EXPONENTIAL: return exponential_slope(a, x);
+    case XC_SIGMOID: return v_sigmoid_slope(x);
+    case XC_TANH: return 4.0f * v_sigmoid_slope(2.0f * x);
+    case XC_SOFTPLUS: return v_sigmoid(x);
+    case XC_ELU: return v_select(x > 0.0f, one, v_exp(x));
+    case XC_SHIFT_RELU: return v_where(x > SHIFT, one);
+    case XC_SCALE_RELU: return v_where(x > 0.0f, 3.0f * x * x);
+    case XC_SHIFT_SCALE_RELU: return v_where(x > SHIFT, 3.0f * (x - SHIFT) * (x - SHIFT));
+    case XC_SHIFT_SIGMOID: return v_sigmoid_slope(x - SIGMOID_SHIFT);
+    case XC_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid_slope(x);
+    case XC_SHIFT_SCALE_SIGMOID: return SIGMOID_SCALE * v_sigmoid_slope(x - SIGMOID_SHIFT);
+    case XC_SHIFT_TANH: return 4.0f * v_sigmoid_slope(2.0f * (x - TANH_SHIFT));
+    case XC_SCALE_TANH: return raised_tanh_slope(x);
+    case XC_SHIFT_SCALE_TANH: return raised_tanh_slope(x - TANH_SHIFT);
+    case XC_EXP_RELU: return v_where(x > 0.0f, 0.1f * v_exp(0.1f * x));
+    case XC_LOG: return log_magnitude_slope(x);
+    case XC_LOG_RELU: return v_where(log_magnitude(x) > 0.0f, log_magnitude_slope(x));
+    case XC_ACTIVATION_COUNT: break;
     }
     return one;
 }

@@ -34,6 +34,8 @@ static void set_sizes(cpu_trial *b, const xc_block *block, int32_t batch) {
     xc_cpu_spectral_plan(b);
     b->gap = b->spectral.size ? 0 : b->width - 1;
     b->norm = block->gamma != XC_ABSENT;
+    b->motif.fused = block->kind == XC_BLOCK_MOTIF && block->before_norm == XC_LINEAR &&
+                     (!b->norm || b->width <= MOTIF_PAIRED_WIDTH);
     const size_t rows = STRIP_BYTES / (b->columns * sizeof(float));
     b->strip_rows = rows < 1 ? 1 : rows > STRIP_ROWS ? STRIP_ROWS : rows;
 }
@@ -43,7 +45,7 @@ static size_t panel_floats(const cpu_trial *b) {
     if (b->block->kind == XC_BLOCK_ADD || b->spectral.size) return 0;
     const size_t forward = b->width * b->channels * b->columns;
     const size_t backward = b->width * b->columns * round_up(b->channels, LANES);
-    const size_t tables = b->block->kind == XC_BLOCK_MOTIF ? motif_groups(b->width) * MOTIF_WORDS * b->columns : 0;
+    const size_t tables = b->block->kind == XC_BLOCK_MOTIF ? motif_table_floats(b) : 0;
     return larger(larger(forward, backward), tables);
 }
 
@@ -57,20 +59,38 @@ static void lay_out_spectral(cpu_trial *b, piece_of *scratch) {
     s->turned = take_floats(scratch, b->width * b->filters * s->channels);
 }
 
-static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
-    const xc_block *block = b->block;
-    const size_t columns = b->columns, out = b->batch * b->out_length * columns;
-    const size_t elements = b->batch * b->conv_length * b->filters;
-    const size_t drop_bytes = xc_dropout_threshold(block->dropout) > 0 ? cpu_dropout_bytes(elements) : 0;
-    const bool pooled = block->pool > 1;
+/* Words of a mask of `bits` bits, whole vectors. */
+static size_t mask_words(size_t bits) { return round_up((bits + 63) / 64, VECTOR_BYTES / sizeof(uint64_t)); }
 
+static size_t motif_mask_words(const cpu_trial *b) { return mask_words(b->batch * motif_letter_count(b) + 64); }
+
+static void lay_out_motif(cpu_trial *b, piece_of *saved, piece_of *scratch) {
+    cpu_motif *m = &b->motif;
+    const size_t columns = b->columns, rows = motif_tap_rows(b), even_rows = round_up(rows, 4);
+    b->codes = take(saved, b->batch * motif_code_count(b->conv_length, b->width), sizeof(uint16_t));
+    m->taps = take(saved, rows * columns, sizeof(double));
+    m->inverse = take(saved, columns, sizeof(double));
+    m->factor = take(scratch, columns, sizeof(double));
+    m->offset = take(scratch, columns, sizeof(double));
+    m->reach = take_floats(scratch, columns);
+    m->dbeta = take(scratch, columns, sizeof(double));
+    m->dgamma = take(scratch, columns, sizeof(double));
+    m->response = take(scratch, rows * columns, sizeof(double));
+    m->sums = take_floats(scratch, motif_table_floats(b));
+    if (!m->fused || !b->norm) return;
+    m->pull = take(saved, even_rows * columns, sizeof(double));
+    m->counts = take(saved, rows, sizeof(double));
+    m->pairs = take(scratch, rows * even_rows, sizeof(double));
+    m->masks = take(scratch, 2 * 4 * motif_mask_words(b), sizeof(uint64_t));
+    m->edges = take(scratch, 2 * b->width * 4 * mask_words(b->batch), sizeof(uint64_t));
+}
+
+/* z, and what norm.c and the tail want beside it. */
+static void lay_out_rows(cpu_trial *b, piece_of *saved, piece_of *scratch) {
+    const size_t columns = b->columns;
     b->z = take_floats(saved, (b->gap + b->batch * (b->conv_length + b->gap)) * columns);
     b->mean = take_floats(saved, columns);
     b->inverse = take_floats(saved, columns);
-    if (pooled) b->peak = take_floats(saved, out);
-    if (pooled) b->route = take(saved, out, sizeof(uint16_t));
-    if (drop_bytes > 0) b->dropped = take(pooled ? scratch : saved, drop_bytes, 1);
-
     b->scale = take_floats(scratch, columns);
     b->shift = take_floats(scratch, columns);
     b->start = take_floats(scratch, columns);
@@ -79,13 +99,22 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
     b->sums = take(scratch, 2 * columns, sizeof(double));
     b->partial_sums = take(scratch, cpu_ranges(b) * 2 * columns, sizeof(double));
     if (b->block->bias != XC_ABSENT) b->bias_sums = take(scratch, b->batch * columns, sizeof(double));
+    b->du = take_floats(scratch, b->batch * b->out_length * columns);
+}
+
+static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
+    const xc_block *block = b->block;
+    const size_t columns = b->columns, out = b->batch * b->out_length * columns;
+    const size_t elements = b->batch * b->conv_length * b->filters;
+    const size_t drop_bytes = xc_dropout_threshold(block->dropout) > 0 ? cpu_dropout_bytes(elements) : 0;
+    const bool pooled = block->pool > 1;
+
+    if (!b->motif.fused) lay_out_rows(b, saved, scratch);
+    if (pooled) b->peak = take_floats(saved, out);
+    if (pooled) b->route = take(saved, out, sizeof(uint16_t));
+    if (drop_bytes > 0) b->dropped = take(pooled ? scratch : saved, drop_bytes, 1);
     b->panels = take_floats(scratch, panel_floats(b));
-    b->du = take_floats(scratch, out);
-    if (block->kind == XC_BLOCK_MOTIF) {
-        const size_t codes = motif_code_count(b->conv_length, b->width);
-        b->codes = take(scratch, b->batch * codes, sizeof(uint16_t));
-        b->letters = take(scratch, codes + MOTIF_TAPS + (size_t)block->pad_left + b->length, 1);
-    }
+    if (block->kind == XC_BLOCK_MOTIF) lay_out_motif(b, saved, scratch);
     if (b->spectral.size)
         lay_out_spectral(b, scratch);
     else if (block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE) {
@@ -95,6 +124,11 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
 }
 
 static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
+    cpu_motif *m = &b->motif;
+    if (b->block->kind == XC_BLOCK_MOTIF) m->letters = take(scratch, motif_letter_count(b), 1);
+    if (m->fused) m->rows = take_floats(scratch, b->conv_length * b->columns);
+    if (m->fused && b->norm) m->shifted = take(scratch, 4 * motif_mask_words(b), sizeof(uint64_t));
+    if (m->fused) return;
     b->strip = take_floats(scratch, 3 * b->strip_rows * b->columns);
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
     const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
@@ -147,6 +181,7 @@ void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b) {
     const size_t in = b->batch * b->length * b->channels, middle = b->batch * b->conv_length * b->filters;
     const size_t out = b->batch * b->out_length * b->filters;
     b->training = args->training;
+    b->motif.paired = b->motif.fused && b->norm && b->training;
     if (!b->training) b->dropped = NULL;
     b->add_to_dx = args->add_to_dx;
     b->activation = args->activation[trial];

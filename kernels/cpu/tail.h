@@ -12,10 +12,10 @@ typedef enum cpu_fused { FUSED_NOT, FUSED_LINEAR, FUSED_RELU, FUSED_EXPONENTIAL 
 
 INLINE cpu_fused cpu_fused_of(const cpu_trial *b) {
     switch (b->activation.kind) {
-        case XC_LINEAR: return FUSED_LINEAR;
-        case XC_RELU: return FUSED_RELU;
-        case XC_EXPONENTIAL: return FUSED_EXPONENTIAL;
-        default: return FUSED_NOT;
+    case XC_LINEAR: return FUSED_LINEAR;
+    case XC_RELU: return FUSED_RELU;
+    case XC_EXPONENTIAL: return FUSED_EXPONENTIAL;
+    default: return FUSED_NOT;
     }
 }
 
@@ -32,6 +32,35 @@ INLINE cpu_drop cpu_drop_of(const cpu_trial *b) {
 
 INLINE vint cpu_kept_as(const cpu_drop drop, const uint8_t *dropped, size_t e) {
     return drop == DROP_BYTES ? cpu_kept_bytes(dropped, e) : cpu_kept(dropped, e);
+}
+
+/* What the slope of an exponential is made of. */
+typedef struct cpu_exponential_slopes {
+    vfloat times, clip, beyond; /* the slope beyond the clip, with dropout's factor */
+} cpu_exponential_slopes;
+
+INLINE cpu_exponential_slopes cpu_slopes_of(const cpu_trial *b) {
+    const vfloat times = v_set(b->activation.scale), clip = v_set(b->activation.clip);
+    const bool hard = b->activation.beyond == XC_BEYOND_HARD;
+    return (cpu_exponential_slopes){times, clip, hard ? v_set(0) : times * v_exp(clip) * cpu_keep_factor(b)};
+}
+
+/* du of relu and of the exponential, whose slopes y tells; y holds dropout's factor. */
+INLINE vfloat cpu_fused_gradient(const cpu_exponential_slopes *s, const cpu_normaliser *by, const cpu_fused as,
+                                 vfloat z, vfloat y, vfloat dy, vfloat keep) {
+    if (as == FUSED_RELU) return v_where(y > 0.0f, dy * keep);
+    const vint beyond = s->times * cpu_normalised(by, z) > s->clip;
+    return v_where(y != 0.0f, dy * v_select(beyond, s->beyond, s->times * y));
+}
+
+/* du of element `e` on of row `z` of a block without pool. Relu's mask costs less to find again than y to read. */
+INLINE vfloat cpu_plain_gradient(const cpu_trial *b, const cpu_exponential_slopes *s, const cpu_normaliser *by,
+                                 const cpu_fused as, const cpu_drop drop, vfloat z, size_t e, size_t left,
+                                 vfloat keep) {
+    const vfloat dy = v_load_part(b->dy + e, left);
+    if (as == FUSED_EXPONENTIAL) return cpu_fused_gradient(s, by, as, z, v_load_part(b->y + e, left), dy, keep);
+    vfloat d = drop == DROP_NONE ? dy : v_where(cpu_kept_as(drop, b->dropped, e), dy * keep);
+    return as == FUSED_LINEAR ? d : v_where(cpu_normalised(by, z) > 0.0f, d);
 }
 
 /* Whether the clip of an exponential is to be counted. */

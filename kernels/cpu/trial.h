@@ -18,6 +18,35 @@
 #define STRIP_BYTES 8192
 #define STRIP_ROWS 64
 
+/* The motif block's own (motif.h). Rows of taps: (K,5), a tap's letters A C G T N. */
+typedef struct cpu_motif {
+    bool fused;  /* goes in one pass each way; z does not exist */
+    bool paired; /* takes its statistics from pair counts: one pass, training, batch norm */
+
+    /* Saved. */
+    double *taps;    /* (K 5,Fs) kernel rows less the mean of their tap over the batch; N: less the mean */
+    double *pull;    /* (K 5 up to 4,Fs) sum of z - mean over the positions where the tap reads the letter */
+    double *counts;  /* (K,5) number of those positions */
+    double *inverse; /* (Fs) 1 / sqrt(variance + epsilon); 1 without batch norm */
+
+    /* Scratch. */
+    double *factor; /* (Fs) and offset (Fs): u = factor (sum of taps) + offset */
+    double *offset;
+    float *reach;     /* (Fs) no |u| is larger */
+    double *pairs;    /* (K 5,K 5 up to 4) number of positions where two taps read two letters */
+    uint64_t *masks;  /* (2,4,words) a bit a position of all sequences, see motif_counts.c */
+    uint64_t *edges;  /* (2,K,4,words) a bit a sequence, at either end */
+    float *sums;      /* gradients of the tables' rows */
+    double *response; /* (K 5,Fs) sum of the gradient over the positions where the tap reads the letter */
+    double *dbeta;    /* (Fs) and dgamma (Fs) */
+    double *dgamma;
+
+    /* Scratch of one thread. */
+    uint8_t *letters;  /* one sequence with what lies beyond its ends */
+    uint64_t *shifted; /* (4,words) of masks */
+    float *rows;       /* (Lc,Fs) dz of one sequence */
+} cpu_motif;
+
 typedef struct cpu_trial {
     const xc_block *block;
     size_t batch, length, channels, width, conv_length, filters, out_length; /* N L C K Lc F Lp */
@@ -47,6 +76,7 @@ typedef struct cpu_trial {
     float *dx_skip;        /* (N,Lc,F) */
     uint64_t *clipped;     /* (1) */
     cpu_spectral spectral; /* of a convolution, with pieces of scratch */
+    cpu_motif motif;
 
     /* Saved. */
     float *z;         /* (gap + N (Lc + gap), Fs) input of batch norm; backward puts dz in its place */
@@ -54,13 +84,14 @@ typedef struct cpu_trial {
     float *inverse;   /* (Fs) 1 / sqrt(variance + epsilon); 1 without */
     float *peak;      /* (N,Lp,Fs) z at the winner; pool > 1 only */
     uint16_t *route;  /* (N,Lp,Fs) place of the winner from the window's first position; pool > 1 only */
+    uint16_t *codes;  /* (N, code count) the motif block's table rows, see motif_codes.c */
     uint8_t *dropped; /* (N Lc F / 8) bit e: element e is dropped; in scratch when pool > 1; NULL: no dropout */
 
     /* Scratch. */
     float *scale; /* (Fs) gamma inverse: u = (z - mean) scale + shift */
     float *shift; /* (Fs) beta */
     float *start; /* (Fs) bias, what sums begin with */
-    float *slope; /* (Fs) and level (Fs), of the gradient: see tail_backward.c */
+    float *slope; /* (Fs) and level (Fs), of the gradient: see tail_rows.c */
     float *level;
     double *sums;         /* (2,Fs) */
     double *partial_sums; /* (ranges,2,Fs) what `sums` is made of */
@@ -69,8 +100,6 @@ typedef struct cpu_trial {
     float *panels;     /* packed kernel, see gemm.h; the motif block's tables */
     float *padded;     /* a chunk of x with its zeros, see conv.c */
     float *gathered;   /* (rows of a gradient chunk, OUTER_COLUMNS), see gemm.h */
-    uint16_t *codes;   /* (N, code count) the motif block's table rows, see motif.c */
-    uint8_t *letters;  /* one sequence with what lies beyond its ends */
     float *du;         /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
 
     /* Scratch of one thread, see xc_cpu_each_range. */
@@ -151,7 +180,7 @@ void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32
 void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
 void xc_cpu_take_thread(cpu_trial *b, int thread); /* gives this copy of a trial a thread's scratch; loaded: thread 0's */
 
-/* motif.c, conv.c, ops.c: the linear parts. Backward calls xc_cpu_tail_rows for the rows it is about to read. */
+/* motif.c: a whole block. conv.c, ops.c: the linear parts. Backward calls xc_cpu_tail_rows for the rows it is about to read. */
 #define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
 #define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
 #define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
@@ -180,7 +209,7 @@ void xc_cpu_norm_begin(cpu_trial *b); /* what sums begin with */
 void xc_cpu_norm_end(cpu_trial *b);   /* when all of z is there; activates it where that comes before the norm */
 void xc_cpu_norm_constants(cpu_trial *b);
 
-/* tail_forward.c, tail_backward.c: batch norm, activation, dropout, pool. */
+/* tail_forward.c, tail_backward.c, tail_rows.c: batch norm, activation, dropout, pool. */
 #define xc_cpu_tail_forward XC_ISA_NAME(xc_cpu_tail_forward)
 #define xc_cpu_tail_begin XC_ISA_NAME(xc_cpu_tail_begin)
 #define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
