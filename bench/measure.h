@@ -1,5 +1,6 @@
-/* measure.h: what the benches share: the machine and commit that a JSON line names, medians, and the multiply-add rate
- * of one core, measured. Included once by each bench.
+/* measure.h: what the benches share: the machine and commit that a JSON line names, medians, the lines that the closing
+ * table is made of, and the multiply-add rate of one core, measured. Included once by each bench. Other floors:
+ * floors.h.
  */
 #ifndef EXPCONV_MEASURE_H
 #define EXPCONV_MEASURE_H
@@ -42,6 +43,24 @@ static inline int measure_compare(const void *a, const void *b) {
 static inline double measure_median(double *values, size_t count) {
     qsort(values, count, sizeof *values, measure_compare);
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* One row of the table that `make bench` ends with (table.sh). A number that does not exist is 0: a peer's time and the
+ * ratio without a peer, a least ratio where none is asked for, the reached part of the floor where there is no floor.
+ */
+typedef struct measure_row {
+    char what[96], peer[96]; /* the question; the fastest peer and its arrangement */
+    const char *unit;        /* of both: "ms", "seq/s" */
+    double ours, theirs, ratio, at_least, reached;
+} measure_row;
+
+static inline void measure_print_row(const char *bench, const measure_row *row) {
+    printf(
+        "{\"bench\":\"%s\",\"table\":\"%s\",\"unit\":\"%s\",\"ours\":%.6g,\"theirs\":%.6g,\"peer\":\"%s\","
+        "\"ratio\":%.3f,\"at_least\":%g,\"reached\":%.3f,%s}\n",
+        bench, row->what, row->unit, row->ours, row->theirs, row->peer, row->ratio, row->at_least, row->reached,
+        measure_where());
+    fflush(stdout);
 }
 
 /* Twelve sums, so that neither latency nor memory counts; returns operations done. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the benches named as arguments (or BENCH="read train_step" of them), one after another. Each answers one question
-# and prints JSON lines; all lines go to build/bench/results.jsonl too, with the machine and the commit in each.
-set -u
+# Runs the benches named as arguments (or BENCH="load train_step" of them), one after another. Each answers one question
+# and prints JSON lines; all lines go to build/bench/results.jsonl too, with the machine and the commit in each. Ends with
+# a table of the questions (table.sh).
+set -u -o pipefail
 mkdir -p build/bench
 results=build/bench/results.jsonl
 : >"$results"
@@ -12,4 +13,6 @@ for program in "$@"; do
     echo "== $name" >&2
     "$program" | tee -a "$results" || status=1
 done
+echo
+"${BASH_SOURCE%/*}/table.sh" "$results" | tee build/bench/table.md
 exit "$status"

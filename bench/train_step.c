@@ -1,266 +1,196 @@
-/* train_step.c: how long is one training step (forward, loss, backward, Adam), beside PyTorch on the same cores in the
- * same run? Each system in two arrangements: one trial alone, and as many trials side by side as there are cores. For
- * PyTorch the first has all cores as threads of one process; ours has one thread. Rounds alternate between systems.
+/* train_step.c: how long is one training step (forward, loss, backward, Adam), beside PyTorch, TensorFlow and JAX on
+ * the same cores in the same run? Ours in three arrangements: one trial with one thread, one trial with all cores
+ * within its step, and as many trials side by side as there are cores. Every peer in its own: one process with all
+ * threads, as many processes as cores, and JAX with several trials under vmap. Each is tried for a round; those that
+ * come near the fastest then take turns with ours.
  *
  *     train_step [--rounds 5] [--batch 100] [MODEL ...]
  *
  * Prints a JSON line per model, system and arrangement: milliseconds a step (wall time of a round over its steps over
- * its trials), the floor (operations counted, over the measured multiply-add rate), and at the end the ratio of the
- * best arrangements. Without PyTorch the peer's lines are missing and a notice says so.
+ * its trials), operations and bytes counted, and the floor: the operations of direct convolution over the measured
+ * multiply-add rate of the cores in use, which a form of fewer operations may go below. Then two rows of the table.
  */
-#include "expconv/model.h"
-#include "measure.h"
+#include "floors.h"
+#include "network.h"
 #include "peer.h"
 
 #define MAX_ROUNDS 99
-#define MAX_SIDE 16
 #define SEQUENCES 2000
-#define PEER_SCRIPT "bench/peers/torch_train_step.py"
-
-/* The paper's five, and the classes of their data. */
-static const struct {
-    const char *name;
-    int32_t classes;
-} MODELS[] = {{"cnn-deep", 12}, {"cnn-2", 12}, {"cnn-50", 12}, {"residualbind", 1}, {"basset", 164}};
-#define MODEL_COUNT (sizeof MODELS / sizeof MODELS[0])
-
-/* ---- counting ---------------------------------------------------------------------------------------------------- */
-
-/* Operations of a step as direct convolution, a multiply-add counted as two: forward, weight gradient, input gradient.
- * The first layer is counted as lookup: one addition for three taps, forward and back. */
-static double step_operations(const xc_model *model, int32_t batch) {
-    double sum = 0;
-    for (int32_t i = 0; i < model->layer_count; i++) {
-        const xc_block *b = &model->layer[i].block;
-        const double outputs = (double)batch * b->conv_length * b->filters;
-        if (b->kind == XC_BLOCK_MOTIF) sum += 2 * outputs * ((b->width + 2) / 3);
-        if (b->kind == XC_BLOCK_CONV || b->kind == XC_BLOCK_DENSE) sum += 3 * 2 * outputs * b->width * b->channels;
-    }
-    return sum;
-}
-
-/* ---- ours -------------------------------------------------------------------------------------------------------- */
-
-typedef struct runner {
-    xc_pack *pack;
-    xc_device_split split;
-    xc_random_sequence random;
-    int32_t batch;
-    int steps;
-    xc_status status;
-    xc_error error;
-} runner;
-
-static xc_status run_step(runner *r) {
-    static const xc_optimizer adam = {XC_ADAM, 0.9f, 0.999f, 1e-7f, 0};
-    static const float rate = 1e-3f;
-    uint32_t index[1024];
-    double loss;
-    xc_status status;
-    for (int32_t n = 0; n < r->batch; n++) index[n] = xc_random_below(&r->random, SEQUENCES);
-    XC_TRY(xc_pack_forward(r->pack, &r->split, index, r->batch, true, &r->error));
-    XC_TRY(xc_pack_loss(r->pack, XC_LOSS_BINARY, NULL, &loss, &r->error));
-    XC_TRY(xc_pack_backward(r->pack, &r->error));
-    XC_TRY(xc_pack_step(r->pack, &adam, &rate, &r->error));
-fail:
-    return status;
-}
-
-static void run_thread(void *context, int thread) {
-    runner *r = (runner *)context + thread;
-    r->status = XC_OK;
-    for (int i = 0; i < r->steps && r->status == XC_OK; i++) r->status = run_step(r);
-}
-
-/* Milliseconds a step of `side` runners at the same time. */
-static xc_status run_round(runner *runners, int side, int steps, double *milliseconds, xc_error *error) {
-    for (int i = 0; i < side; i++) runners[i].steps = steps;
-    const double start = xc_seconds();
-    xc_parallel(side, run_thread, runners);
-    *milliseconds = 1e3 * (xc_seconds() - start) / steps / side;
-    for (int i = 0; i < side; i++)
-        if (runners[i].status != XC_OK) return *error = runners[i].error, runners[i].status;
-    return XC_OK;
-}
-
-static xc_status make_split(int32_t length, int32_t classes, xc_split *split, xc_error *error) {
-    xc_random_sequence random = {.seed = 1, .stream = XC_STREAM_SIMULATE};
-    xc_dna_builder builder = {0};
-    uint8_t *codes = NULL;
-    float *labels = NULL;
-    xc_status status;
-    XC_TRY(xc_dna_builder_open(&builder, SEQUENCES, (uint32_t)length, error));
-    XC_TRY(xc_allocate(&codes, (size_t)length, 1, "codes", error));
-    XC_TRY(xc_allocate(&labels, (size_t)SEQUENCES * (size_t)classes, sizeof *labels, "labels", error));
-    for (int i = 0; i < SEQUENCES; i++) {
-        for (int32_t l = 0; l < length; l++) codes[l] = (uint8_t)xc_random_below(&random, 4);
-        XC_TRY(xc_dna_builder_append(&builder, codes, error));
-    }
-    for (size_t i = 0; i < (size_t)SEQUENCES * (size_t)classes; i++) labels[i] = (float)xc_random_below(&random, 2);
-    *split = (xc_split){.classes = classes, .labels = labels};
-    xc_dna_builder_finish(&builder, &split->dna);
-    labels = NULL;
-fail:
-    free(labels);
-    free(codes);
-    xc_dna_builder_free(&builder);
-    return status;
-}
-
-static void close_runner(runner *r) {
-    if (r->pack) xc_device_split_close(&r->split);
-    xc_pack_free(r->pack);
-    *r = (runner){0};
-}
-
-static xc_status open_runner(runner *r, const xc_backend *backend, const xc_model *model,
-                             const xc_activation *activation, const xc_split *split, int32_t batch, uint64_t seed,
-                             xc_error *error) {
-    xc_trial_state state = {0};
-    xc_status status;
-    *r = (runner){.batch = batch, .random = {.seed = seed, .stream = XC_STREAM_ORDER}};
-    XC_TRY(xc_pack_create(backend, model, 1, batch, true, &r->pack, error));
-    XC_TRY(xc_device_split_open(backend, split, &r->split, error));
-    XC_TRY(xc_allocate(&state.parameters, model->parameter_count, sizeof(float), "parameters", error));
-    XC_TRY(xc_allocate(&state.running, model->running_count, sizeof(float), "running statistics", error));
-    xc_model_initialise(model, seed, state.parameters, state.running);
-    xc_pack_set(r->pack, 0, &state, activation, seed);
-fail:
-    free(state.parameters);
-    free(state.running);
-    return status;
-}
-
-/* ---- the peer ---------------------------------------------------------------------------------------------------- */
+#define NEAR 1.4 /* times the fastest: peers beyond are left out after one round */
 
 typedef struct arrangement {
-    char system[48], text[48];
-    peer peers[MAX_SIDE]; /* of PyTorch */
-    int side;             /* processes or trials at the same time */
+    const char *text;
+    int side, threads; /* trials, and threads of each */
+    runner runners[PEER_MOST];
     double times[MAX_ROUNDS];
 } arrangement;
 
-/* Starts `processes` PyTorch processes of `threads` threads; false when PyTorch is not here. */
-static bool start_torch(arrangement *a, const char *model, int processes, int threads, int steps, int32_t batch) {
-    char thread_text[16], step_text[16], batch_text[16];
-    snprintf(thread_text, sizeof thread_text, "%d", threads);
-    snprintf(step_text, sizeof step_text, "%d", steps);
-    snprintf(batch_text, sizeof batch_text, "%d", (int)batch);
-    const char *arguments[] = {peer_python(), PEER_SCRIPT, "--serve", "--model", model,      "--threads",
-                               thread_text,   "--steps",   step_text, "--batch", batch_text, NULL};
-    *a = (arrangement){.system = "pytorch", .side = processes};
-    snprintf(a->text, sizeof a->text, "%d process%s x %d thread%s", processes, processes > 1 ? "es" : "", threads,
-             threads > 1 ? "s" : "");
-    bool good = true;
-    for (int i = 0; i < processes && good; i++) good = peer_start(&a->peers[i], arguments);
-    for (int i = 0; i < processes && good; i++) good = peer_read(&a->peers[i]);
-    for (int i = 0; i < processes && !good; i++) peer_end(&a->peers[i]);
-    return good;
-}
-
-static void name_version(arrangement *a) {
-    char version[32] = "";
-    const char *at = strstr(a->peers[0].line, "\"version\": \"");
-    if (at) sscanf(at, "\"version\": \"%31[^\"]", version);
-    snprintf(a->system, sizeof a->system, "pytorch %s", version);
-}
-
-/* ---- one model --------------------------------------------------------------------------------------------------- */
+enum { OURS_ONE, OURS_ALONE, OURS_SIDE, OURS_COUNT };
+enum { MOST_PEERS = 8 };
 
 typedef struct question {
     const char *model_name;
     int32_t batch;
-    int rounds, cores;
-    double peak; /* operations a second of one core */
-    arrangement ours[2], torch[2];
-    int torch_count; /* 0: PyTorch is not here */
+    int rounds, cores, steps;
+    double operations, bytes; /* of a step */
+    floors floors;
+    arrangement ours[OURS_COUNT];
+    peer_arrangement peers[MOST_PEERS];
+    int peer_count;
 } question;
 
-static double report(const question *q, arrangement *a, double operations, int cores) {
-    const double median = measure_median(a->times, (size_t)q->rounds); /* sorts */
-    const double floor = 1e3 * operations / q->peak / cores;
-    printf(
-        "{\"bench\":\"train_step\",\"model\":\"%s\",\"system\":\"%s\",\"arrangement\":\"%s\",\"batch\":%d,"
-        "\"median_ms\":%.3f,\"min_ms\":%.3f,\"max_ms\":%.3f,\"rounds\":%d,\"gflop\":%.3f,\"peak_gflops\":%.1f,"
-        "\"floor_ms\":%.3f,\"reached\":%.2f,%s}\n",
-        q->model_name, a->system, a->text, q->batch, median, a->times[0], a->times[q->rounds - 1], q->rounds,
-        1e-9 * operations, 1e-9 * q->peak, floor, floor / median, measure_where());
-    fflush(stdout);
-    return median;
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes that must move if no cache held them: a block's output and its gradient are written once and read twice and
+ * once; Adam reads a weight, its gradient and two moments, writes all four, and the gradient is written before. */
+static double step_bytes(const xc_model *model, int32_t batch) {
+    double values = 9.0 * (double)model->parameter_count;
+    for (int32_t i = 0; i < model->layer_count; i++) {
+        const xc_block *b = &model->layer[i].block;
+        values += 5.0 * batch * b->out_length * b->filters;
+    }
+    return 4 * values;
 }
 
-static xc_status measure_rounds(question *q, runner *runners, int steps, xc_error *error) {
+/* ---- the peers --------------------------------------------------------------------------------------------------- */
+
+static void add_peers(question *q) {
+    static const struct {
+        const char *package, *script;
+    } systems[] = {{"torch", "bench/peers/torch_train_step.py"},
+                   {"tensorflow", "bench/peers/keras_train_step.py"},
+                   {"jax", "bench/peers/jax_train_step.py"}};
+    q->peer_count = 0;
+    for (int i = 0; i < 3; i++)
+        for (int form = 0; form < (i == 2 ? 4 : 2); form++) {
+            if (form == 1 && q->cores == 1) continue;
+            q->peers[q->peer_count++] = (peer_arrangement){.package = systems[i].package,
+                                                           .script = systems[i].script,
+                                                           .processes = form == 1 ? q->cores : 1,
+                                                           .threads = form == 1 ? 1 : q->cores,
+                                                           .trials = form == 2   ? 2
+                                                                     : form == 3 ? 4
+                                                                                 : 1};
+        }
+}
+
+static void print_times(const question *q, const char *system, const char *text, double *times, int rounds, int cores) {
+    const double median = measure_median(times, (size_t)rounds); /* sorts */
+    const double floor = 1e3 * q->operations / q->floors.peak / cores;
+    printf(
+        "{\"bench\":\"train_step\",\"model\":\"%s\",\"system\":\"%s\",\"arrangement\":\"%s\",\"batch\":%d,"
+        "\"median_ms\":%.3f,\"min_ms\":%.3f,\"max_ms\":%.3f,\"rounds\":%d,\"gflop\":%.3f,\"mb\":%.1f,%s,"
+        "\"floor_ms\":%.3f,\"bytes_ms\":%.3f,\"reached\":%.3f,%s}\n",
+        q->model_name, system, text, q->batch, median, times[0], times[rounds - 1], rounds, 1e-9 * q->operations,
+        1e-6 * q->bytes, floors_text(&q->floors), floor, 1e3 * q->bytes / q->floors.copy, floor / median,
+        measure_where());
+    fflush(stdout);
+}
+
+/* Starts every arrangement, gives it a round, and keeps those that are near the fastest of all, or of those of one
+ * process and one trial. */
+static void start_peers(question *q) {
+    char steps[16], batch[16];
+    const char *own[] = {"--model", q->model_name, "--steps", steps, "--batch", batch, NULL};
+    double best = INFINITY, best_alone = INFINITY;
+    int kept = 0;
+    snprintf(steps, sizeof steps, "%d", q->steps);
+    snprintf(batch, sizeof batch, "%d", (int)q->batch);
+    for (int i = 0; i < q->peer_count; i++) {
+        peer_arrangement *a = &q->peers[i];
+        a->times[0] = peer_arrange(a, own) ? peer_round(a) : NAN;
+        if (isnan(a->times[0])) continue;
+        best = fmin(best, a->times[0]);
+        if (peer_is_alone(a)) best_alone = fmin(best_alone, a->times[0]);
+    }
+    for (int i = 0; i < q->peer_count; i++) {
+        peer_arrangement *a = &q->peers[i];
+        const bool near = a->times[0] <= NEAR * best || (peer_is_alone(a) && a->times[0] <= NEAR * best_alone);
+        if (near) {
+            if (kept != i) q->peers[kept] = *a;
+            kept++;
+            continue;
+        }
+        peer_dismiss(a);
+        if (!isnan(a->times[0])) print_times(q, a->system, a->text, a->times, 1, q->cores);
+    }
+    q->peer_count = kept;
+}
+
+/* ---- one model --------------------------------------------------------------------------------------------------- */
+
+static xc_status measure_rounds(question *q, xc_error *error) {
     for (int round = -1; round < q->rounds; round++) { /* the first warms up */
         const int at = round < 0 ? 0 : round;
-        for (int i = 0; i < 2; i++) {
-            const xc_status status = run_round(runners, q->ours[i].side, steps, &q->ours[i].times[at], error);
+        for (int i = 0; i < OURS_COUNT; i++) {
+            arrangement *a = &q->ours[i];
+            const xc_status status = runner_round(a->runners, a->side, q->steps, &a->times[at], error);
             if (status != XC_OK) return status;
         }
-        for (int i = 0; i < q->torch_count; i++) {
-            arrangement *a = &q->torch[i];
-            a->times[at] = peer_round(a->peers, a->side);
-            if (isnan(a->times[at]))
-                return xc_fail(error, XC_DEVICE, "%s: the peer stopped; see build/bench/peer.log", q->model_name);
+        for (int i = 0; i < q->peer_count; i++) {
+            q->peers[i].times[at] = peer_round(&q->peers[i]);
+            if (isnan(q->peers[i].times[at]))
+                return xc_fail(error, XC_DEVICE, "%s: a peer stopped; see %s", q->model_name, PEER_LOG);
         }
     }
     return XC_OK;
 }
 
-static void report_all(question *q, double operations) {
-    double best[2] = {INFINITY, INFINITY};
-    for (int i = 0; i < 2; i++) best[0] = fmin(best[0], report(q, &q->ours[i], operations, q->ours[i].side));
-    for (int i = 0; i < q->torch_count; i++) {
-        name_version(&q->torch[i]);
-        best[1] = fmin(best[1], report(q, &q->torch[i], operations, q->cores));
+/* A row of the table: ours against the fastest peer, of all or of those with one process for one trial. */
+static void print_row(const question *q, const arrangement *ours, const char *what, bool alone, double at_least) {
+    const peer_arrangement *best = NULL;
+    for (int i = 0; i < q->peer_count; i++) {
+        const peer_arrangement *a = &q->peers[i];
+        if (alone && !peer_is_alone(a)) continue;
+        if (!best || a->times[q->rounds / 2] < best->times[q->rounds / 2]) best = a; /* sorted by now */
     }
-    if (q->torch_count > 0)
-        printf(
-            "{\"bench\":\"train_step\",\"model\":\"%s\",\"ours_ms\":%.3f,\"peer\":\"%s\",\"peer_ms\":%.3f,"
-            "\"ratio\":%.2f,%s}\n",
-            q->model_name, best[0], q->torch[0].system, best[1], best[1] / best[0], measure_where());
-    fflush(stdout);
+    const double median = ours->times[q->rounds / 2], theirs = best ? best->times[q->rounds / 2] : 0;
+    measure_row row = {.unit = "ms",
+                       .ours = median,
+                       .theirs = theirs,
+                       .ratio = theirs / median,
+                       .at_least = at_least,
+                       .reached = 1e3 * q->operations / q->floors.peak / q->cores / median};
+    snprintf(row.what, sizeof row.what, "training step, %s, %s", q->model_name, what);
+    if (best) snprintf(row.peer, sizeof row.peer, "%.40s, %.50s", best->system, best->text);
+    measure_print_row("train_step", &row);
 }
 
-static void start_peers(question *q, int steps) {
-    q->torch_count = 0;
-    if (start_torch(&q->torch[0], q->model_name, 1, q->cores, steps, q->batch)) q->torch_count++;
-    if (q->torch_count == 1 && start_torch(&q->torch[1], q->model_name, q->cores, 1, steps, q->batch)) q->torch_count++;
-    if (q->torch_count == 0)
-        fprintf(stderr, "train_step: no PyTorch in %s (see build/bench/peer.log); its lines are left out\n",
-                peer_python());
-}
-
-static xc_status measure_model(question *q, const xc_backend *backend, int32_t classes, xc_error *error) {
+static xc_status measure_model(question *q, int number, const xc_backend *backend, xc_error *error) {
     static xc_model model;
-    char zoo[80];
-    snprintf(zoo, sizeof zoo, "model.zoo=%s", q->model_name);
-    const char *overrides[] = {zoo, "model.activation=exponential"};
-    runner runners[MAX_SIDE] = {{0}};
+    xc_activation activation;
     xc_split split = {0};
-    xc_config *config = NULL;
     xc_status status;
-    XC_TRY(xc_config_read("configs/demo.yaml", overrides, 2, &config, error));
-    const int32_t length = (int32_t)config->model.length;
-    const xc_activation activation = xc_config_activation(config);
-    XC_TRY(xc_model_build(&config->model, length, classes, &model, error));
-    XC_TRY(make_split(length, classes, &split, error));
-    for (int i = 0; i < q->cores; i++)
-        XC_TRY(open_runner(&runners[i], backend, &model, &activation, &split, q->batch, (uint64_t)i, error));
-    const double operations = step_operations(&model, q->batch);
-    const double guess = operations / (0.3 * q->peak); /* seconds a step */
-    const int steps = guess > 0.25 ? 2 : guess < 0.01 ? 50 : (int)(0.5 / guess);
-    q->ours[0] = (arrangement){.system = "expconv", .text = "1 trial x 1 thread", .side = 1};
-    q->ours[1] = (arrangement){.system = "expconv", .side = q->cores};
-    snprintf(q->ours[1].text, sizeof q->ours[1].text, "%d trials x 1 thread", q->cores);
-    start_peers(q, steps);
-    XC_TRY(measure_rounds(q, runners, steps, error));
-    report_all(q, operations);
+    q->model_name = MODELS[number].name;
+    q->peer_count = 0;
+    XC_TRY(network_model(q->model_name, MODELS[number].classes, &model, &activation, error));
+    XC_TRY(network_split(SEQUENCES, model.length, MODELS[number].classes, &split, error));
+    q->operations = network_operations(&model, q->batch);
+    q->bytes = step_bytes(&model, q->batch);
+    const double guess = q->operations / (0.3 * q->floors.peak); /* seconds a step */
+    q->steps = guess > 0.25 ? 2 : guess < 0.01 ? 40 : (int)(0.4 / guess);
+    q->ours[OURS_ONE].text = "1 trial x 1 thread", q->ours[OURS_ONE].side = q->ours[OURS_ONE].threads = 1;
+    q->ours[OURS_ALONE].text = "1 trial x all threads", q->ours[OURS_ALONE].side = 1;
+    q->ours[OURS_SIDE].text = "a trial a core x 1 thread", q->ours[OURS_SIDE].threads = 1;
+    q->ours[OURS_ALONE].threads = q->ours[OURS_SIDE].side = q->cores;
+    for (int i = 0; i < OURS_COUNT; i++)
+        for (int j = 0; j < q->ours[i].side; j++)
+            XC_TRY(runner_open(&q->ours[i].runners[j], backend, &model, &activation, &split, q->batch,
+                               q->ours[i].threads, (uint64_t)j, error));
+    add_peers(q);
+    start_peers(q);
+    XC_TRY(measure_rounds(q, error));
+    for (int i = 0; i < OURS_COUNT; i++)
+        print_times(q, "expconv", q->ours[i].text, q->ours[i].times, q->rounds, i == OURS_ONE ? 1 : q->cores);
+    for (int i = 0; i < q->peer_count; i++)
+        print_times(q, q->peers[i].system, q->peers[i].text, q->peers[i].times, q->rounds, q->cores);
+    print_row(q, &q->ours[OURS_SIDE], "side by side", false, MODELS[number].side_by_side);
+    print_row(q, &q->ours[OURS_ALONE], "one trial alone", true, MODELS[number].alone);
 fail:
-    for (int i = 0; i < q->torch_count; i++)
-        for (int j = 0; j < q->torch[i].side; j++) peer_end(&q->torch[i].peers[j]);
-    for (int i = 0; i < q->cores; i++) close_runner(&runners[i]);
+    for (int i = 0; i < q->peer_count; i++) peer_dismiss(&q->peers[i]);
+    for (int i = 0; i < OURS_COUNT; i++)
+        for (int j = 0; j < q->ours[i].side; j++) runner_close(&q->ours[i].runners[j]);
     xc_split_free(&split);
-    xc_config_free(config);
     return status;
 }
 
@@ -273,7 +203,7 @@ static bool is_wanted(const char *name, int count, char **wanted) {
 }
 
 int main(int argument_count, char **arguments) {
-    question q = {.batch = 100, .rounds = 5, .cores = xc_core_count()};
+    static question q = {.batch = 100, .rounds = 5};
     xc_error error = {0};
     const xc_backend *backend;
     int at = 1;
@@ -286,16 +216,15 @@ int main(int argument_count, char **arguments) {
         else
             return fprintf(stderr, "usage: train_step [--rounds 1..99] [--batch 1..1024] [MODEL ...]\n"), 2;
     }
-    if (q.cores > MAX_SIDE) q.cores = MAX_SIDE;
+    q.cores = xc_core_count();
+    if (q.cores > PEER_MOST) q.cores = PEER_MOST;
     signal(SIGPIPE, SIG_IGN); /* a peer that died is a failed write */
     if (xc_backend_cpu(&backend, &error) != XC_OK || xc_make_folder("build/bench", &error) != XC_OK)
         return fprintf(stderr, "train_step: %s\n", error.text), 1;
-    q.peak = measure_peak();
-    for (size_t i = 0; i < MODEL_COUNT; i++) {
-        q.model_name = MODELS[i].name;
-        if (!is_wanted(q.model_name, argument_count - at, arguments + at)) continue;
-        if (measure_model(&q, backend, MODELS[i].classes, &error) != XC_OK)
-            return fprintf(stderr, "train_step: %s\n", error.text), 1;
+    measure_floors(backend, &q.floors);
+    for (int i = 0; i < MODEL_COUNT; i++) {
+        if (!is_wanted(MODELS[i].name, argument_count - at, arguments + at)) continue;
+        if (measure_model(&q, i, backend, &error) != XC_OK) return fprintf(stderr, "train_step: %s\n", error.text), 1;
     }
     return 0;
 }

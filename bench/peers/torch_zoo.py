@@ -1,33 +1,21 @@
 """The zoo of expconv as PyTorch modules: what our networks are compared with.
 
-Every model is a list of small block descriptions (Conv, Residual, Dense), the same that configs/zoo/ writes
-out, turned into one nn.Module by `build`. Inside, a tensor is (N,C,1,L) in the channels_last memory format, which on
-a CPU is PyTorch's fastest (of conv1d, conv2d and this, with and without torch.compile), and makes the flattening
-position-major with the channel fastest: weights map one to one on Keras' order (K,C,F) and (In,Out).
+Every model is a list of small block descriptions (zoo.py), turned into one nn.Module by `build`. Inside, a tensor is
+(N,C,1,L) in the channels_last memory format, which on a CPU is PyTorch's fastest (of conv1d, conv2d and this), and makes
+the flattening position-major with the channel fastest: weights map one to one on Keras' order (K,C,F) and (In,Out).
 It does not train anything: see torch_chipseq.py, torch_train_step.py and tests/golden/make_golden.py.
 
 Departure from Keras: the running variance of batch norm is PyTorch's unbiased one, n/(n-1) of Keras'.
 """
 import math
-import os
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-BATCH_NORM_EPS = 1e-3
-BATCH_NORM_MOMENTUM = 0.01  # Keras' 0.99
-KERNEL_L2 = 1e-6
-
-
-def keep_memory():
-    """Start this script again with a malloc that gives no page back: faster steps on glibc."""
-    settings = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "16000000000",
-                "MALLOC_TOP_PAD_": "268435456"}
-    if any(os.environ.get(key) != value for key, value in settings.items()):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **settings})
+from keep_memory import keep_memory  # noqa: F401 (the scripts call it from here)
+from zoo import BATCH_NORM_EPS, BATCH_NORM_MOMENTUM, KERNEL_L2, SWEPT, ZOO, Conv, Residual, pooled, without_dropout
 
 
 # ---------------------------------------------------------------- activations
@@ -64,103 +52,6 @@ ACTIVATIONS = {
 }
 
 
-# --------------------------------------------------------- block descriptions
-
-@dataclass(frozen=True)
-class Conv:
-    """conv filters×width → batch norm → activation → dropout → max pool (width = stride = pool)."""
-    filters: int
-    width: int
-    padding: str = "same"
-    activation: str = "relu"
-    dropout: float = 0.0
-    pool: int = 1
-    pool_same: bool = False
-    batch_norm: bool = True
-    l2: float = KERNEL_L2
-
-
-@dataclass(frozen=True)
-class Residual:
-    """Two convolutions of the input's channel count, the input added, relu, max pool."""
-    width: int
-    pool: int = 1
-    pool_same: bool = False
-    l2: float = KERNEL_L2
-
-
-@dataclass(frozen=True)
-class Dense:
-    """dense → batch norm → relu → dropout."""
-    units: int
-    dropout: float = 0.5
-    l2: float = KERNEL_L2
-
-
-@dataclass(frozen=True)
-class Model:
-    name: str
-    length: int
-    classes: int
-    blocks: tuple
-
-
-SWEPT = "swept"  # replaced by the activation that `build` is given
-
-
-def _first(filters, dropout=0.1, **more):
-    return Conv(filters, 19, "same", SWEPT, dropout, **more)
-
-
-def _cnn_2(w):
-    return (_first(32 * w, pool=2, pool_same=True),
-            Conv(124 * w, 5, dropout=0.1, pool=50, pool_same=True), Dense(512 * w))
-
-
-def _cnn_50(w):
-    return (_first(32 * w, pool=50, pool_same=True),
-            Conv(124 * w, 5, dropout=0.1, pool=2, pool_same=True), Dense(512 * w))
-
-
-def _cnn_deep(w, **first):
-    return (_first(32 * w, **first),
-            Conv(48 * w, 7, "same", dropout=0.2, pool=4),
-            Conv(96 * w, 7, "valid", dropout=0.3, pool=4),
-            Conv(128 * w, 3, "valid", dropout=0.4, pool=3), Dense(512 * w))
-
-
-def _cnn_dist(all_same=False, **first):
-    return (_first(24, **first),
-            Conv(32, 7, "same", dropout=0.2, pool=4, pool_same=all_same),
-            Conv(48, 7, "valid", dropout=0.3, pool=4, pool_same=all_same),
-            Conv(64, 3, "valid", dropout=0.4, pool=3, pool_same=True), Dense(96))
-
-
-ZOO = {model.name: model for model in (
-    Model("cnn-2", 200, 12, _cnn_2(1)),
-    Model("cnn-50", 200, 12, _cnn_50(1)),
-    Model("cnn-deep", 200, 12, _cnn_deep(1)),
-    Model("cnn-2-1000", 1000, 12, _cnn_2(2)),
-    Model("cnn-50-1000", 1000, 12, _cnn_50(2)),
-    Model("cnn-deep-1000", 1000, 12, _cnn_deep(2)),
-    Model("cnn-deep-nobn", 200, 12, _cnn_deep(1, batch_norm=False)),
-    Model("cnn-deep-log", 200, 12, _cnn_deep(1, l2=0.1)),
-    Model("cnn-deep-log-nol2", 200, 12, _cnn_deep(1, l2=0.0)),
-    Model("cnn-local", 200, 1, (_first(24, pool=50), Conv(48, 3, dropout=0.2, pool=2), Dense(96))),
-    Model("cnn-dist", 200, 1, _cnn_dist()),
-    Model("cnn-dist-log", 200, 1, _cnn_dist(True, l2=0.1)),
-    Model("cnn-dist-log-nol2", 200, 1, _cnn_dist(True, l2=0.0)),
-    Model("basset", 600, 164, (
-        _first(300, 0.2, pool=3),
-        Conv(200, 11, "valid", dropout=0.2, pool=4),
-        Conv(200, 7, "valid", dropout=0.2, pool=4), Dense(1000), Dense(1000))),
-    Model("residualbind", 400, 1, (
-        _first(24), Residual(5, pool=10),
-        Conv(48, 7, "same", dropout=0.3, pool=5),
-        Conv(64, 3, "valid", dropout=0.4, pool=4), Dense(96))),
-)}
-
-
 # -------------------------------------------------------------------- modules
 
 def max_pool(x, size, same):
@@ -180,7 +71,7 @@ def _conv(channels, filters, width, same=True):
 
 
 def _batch_norm(channels, kind=nn.BatchNorm2d):
-    return kind(channels, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM)
+    return kind(channels, eps=BATCH_NORM_EPS, momentum=1 - BATCH_NORM_MOMENTUM)
 
 
 class Dropout(nn.Module):
@@ -292,9 +183,6 @@ class Network(nn.Module):
                               for role, tensor in entries if tensor is not None]
             block += 1
 
-        def pooled(n, spec):
-            return -(-n // spec.pool) if spec.pool_same else n // spec.pool
-
         for spec in model.blocks:
             if isinstance(spec, Conv):
                 first = not layers
@@ -356,8 +244,7 @@ def build(name, activation="relu", initialiser="glorot_uniform", classes=None, g
     """A model of the zoo with fresh weights. classes: outputs, when not the model's own."""
     model = ZOO[name]
     if not dropout:
-        model = replace(model, blocks=tuple(
-            replace(b, dropout=0.0) if hasattr(b, "dropout") else b for b in model.blocks))
+        model = without_dropout(model)
     network = Network(model, activation, initialiser, classes)
     for parameter in network.parameters_in_order():
         if parameter.role == "kernel":

@@ -28,25 +28,28 @@ bool xc_find_ones(const xc_cell *cell, uint8_t *ones, const void *values, size_t
 bool xc_find_shuffled_ones(const xc_cell *cell, uint8_t *ones, const uint8_t *bytes, size_t stride, size_t count);
 
 /* Eight positions at once; no bit can leave its byte. */
-static inline void xc_fold_eight(uint8_t *mask, const uint8_t *ones, unsigned channel) {
+static inline uint64_t xc_folded_eight(const uint8_t *mask, const uint8_t *ones, unsigned channel) {
     uint64_t masks, found;
     memcpy(&masks, mask, sizeof masks);
     memcpy(&found, ones, sizeof found);
-    masks |= found << channel;
-    memcpy(mask, &masks, sizeof masks);
+    return masks | found << channel;
 }
 
 /* Folds ones (count), `stride` apart, of a channel (0 1 2 3 for A C G T) into mask (count). In the header, as stretches
  * are short: a chunk may have few positions. */
 static inline void xc_fold_channel(uint8_t *restrict mask, const uint8_t *restrict ones, size_t count, size_t stride,
                                    unsigned channel) {
-    if (stride == 1 && count >= 8) {
-        for (size_t l = 0; l + 8 <= count; l += 8) xc_fold_eight(mask + l, ones + l, channel);
-        /* What is left, with some positions that were folded before: twice changes nothing. */
-        if (count % 8) xc_fold_eight(mask + count - 8, ones + count - 8, channel);
+    if (stride != 1 || count < 8) {
+        for (size_t l = 0; l < count; l++) mask[l] |= (uint8_t)(ones[l * stride] << channel);
         return;
     }
-    for (size_t l = 0; l < count; l++) mask[l] |= (uint8_t)(ones[l * stride] << channel);
+    /* The last eight overlap others, and must not wait for their stores. */
+    const uint64_t last = xc_folded_eight(mask + count - 8, ones + count - 8, channel);
+    for (size_t l = 0; l + 8 < count; l += 8) {
+        const uint64_t masks = xc_folded_eight(mask + l, ones + l, channel);
+        memcpy(mask + l, &masks, sizeof masks);
+    }
+    memcpy(mask + count - 8, &last, sizeof last);
 }
 
 /* Folds ones (count,4) into mask (count). */

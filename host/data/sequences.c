@@ -37,7 +37,7 @@ static bool good_column(const double *column, size_t stride) {
 
 /* Looks through the values (rows, 4 * length) of sequences; names the first column that is neither. */
 static xc_status name_fault_in(const xc_source *source, const double *values, xc_range rows, xc_error *error) {
-    const xc_box box = xc_box_of(source, rows.end - rows.begin, 4, source->length);
+    const xc_slab_box box = xc_slab_box_of(source, rows.end - rows.begin, 4, source->length);
     const size_t stride = box.channel_stride;
     for (size_t row = 0; row < box.rows; row++) {
         for (size_t l = 0; l < source->length; l++) {
@@ -65,7 +65,7 @@ static xc_status name_fault(const xc_source *source, xc_range slab, xc_error *er
     for (xc_range rows = {slab.begin, slab.begin}; rows.end < slab.end && status == XC_OK; rows.begin = rows.end) {
         rows.end = rows.begin + step < slab.end ? rows.begin + step : slab.end;
         status = xc_source_read(source, H5T_NATIVE_DOUBLE, rows, values, error);
-        if (status == XC_OK) status = name_fault_in(source, values, rows, error);
+        status = status == XC_OK ? name_fault_in(source, values, rows, error) : xc_source_unread(source, rows, error);
     }
     free(values);
     if (status != XC_OK) return status;
@@ -118,7 +118,7 @@ static void read_slabs(void *context, int thread) {
     while (take_slab(r, &slab)) {
         bool fault = false;
         if (status == XC_OK) status = read_slab(r, &reader, slab, &fault, &error);
-        if (status != XC_OK || fault) note_failure(r, slab, fault, &error);
+        if (status != XC_OK || fault) note_failure(r, slab, status == XC_OK, &error);
     }
     xc_slab_reader_close(&reader);
 }

@@ -37,9 +37,9 @@ void xc_slab_reader_close(xc_slab_reader *reader) {
 
 /* ---- folding ---------------------------------------------------------------------------------------------------- */
 
-xc_box xc_box_of(const xc_source *source, size_t rows, size_t channels, size_t positions) {
+xc_slab_box xc_slab_box_of(const xc_source *source, size_t rows, size_t channels, size_t positions) {
     const bool channels_last = source->channel_axis > source->position_axis;
-    return (xc_box){.rows = rows,
+    return (xc_slab_box){.rows = rows,
                     .channels = channels,
                     .positions = positions,
                     .row_stride = channels * positions,
@@ -48,7 +48,7 @@ xc_box xc_box_of(const xc_source *source, size_t rows, size_t channels, size_t p
 }
 
 /* Folds ones of some rows of a box into their masks (rows, length). */
-static void fold_rows(const xc_box *box, const uint8_t *ones, size_t rows, uint8_t *mask, size_t length) {
+static void fold_rows(const xc_slab_box *box, const uint8_t *ones, size_t rows, uint8_t *mask, size_t length) {
     for (size_t row = 0; row < rows; row++, mask += length, ones += box->row_stride) {
         if (box->position_stride == 4 && box->channels == 4)
             xc_fold_columns(mask, ones, box->positions);
@@ -61,7 +61,7 @@ static void fold_rows(const xc_box *box, const uint8_t *ones, size_t rows, uint8
 
 /* Where a chunk reaches beyond the dataset's border it holds whatever its writer liked. Looks once more, at the values
  * within alone. */
-static bool fault_within(const xc_cell *cell, const xc_box *box, const uint8_t *values, size_t stride) {
+static bool fault_within(const xc_cell *cell, const xc_slab_box *box, const uint8_t *values, size_t stride) {
     bool fault = false;
     uint8_t one;
     for (size_t row = 0; row < box->rows; row++)
@@ -76,7 +76,7 @@ static bool fault_within(const xc_cell *cell, const xc_box *box, const uint8_t *
 
 /* Folds a box of values into the slab's masks from sequence `first` of the slab on. `stride` is 0 or, where the values'
  * bytes are shuffled, how many values there are. Returns whether a value was neither 0 nor 1. */
-static bool fold_box(xc_slab_reader *reader, const xc_box *box, size_t first, const uint8_t *values, size_t stride) {
+static bool fold_box(xc_slab_reader *reader, const xc_slab_box *box, size_t first, const uint8_t *values, size_t stride) {
     const xc_source *source = reader->source;
     const xc_cell *cell = &source->cell;
     const size_t step = reader->ones_size / box->row_stride;
@@ -108,7 +108,7 @@ static xc_status fold_chunk(xc_slab_reader *reader, const hsize_t *offset, xc_ra
     pthread_mutex_unlock(&source->lock);
     if (status == XC_OK) status = xc_chunk_inflate(chunks, &reader->chunk, error);
     if (status != XC_OK) return status;
-    xc_box box = xc_box_of(source, smaller(chunks->chunk[0], rows.end - offset[0]), channels, positions);
+    xc_slab_box box = xc_slab_box_of(source, smaller(chunks->chunk[0], rows.end - offset[0]), channels, positions);
     box.first_channel = channel;
     box.first_position = position;
     box.channels = smaller(channels, 4 - channel);
@@ -139,7 +139,7 @@ static xc_status fold_delivered(xc_slab_reader *reader, xc_range rows, bool *fau
     const xc_status status = xc_source_read(source, source->type, rows, reader->values, error);
     pthread_mutex_unlock(&source->lock);
     if (status != XC_OK) return status;
-    const xc_box box = xc_box_of(source, rows.end - rows.begin, 4, source->length);
+    const xc_slab_box box = xc_slab_box_of(source, rows.end - rows.begin, 4, source->length);
     *fault = fold_box(reader, &box, 0, reader->values, 0);
     return XC_OK;
 }
@@ -151,9 +151,7 @@ xc_status xc_slab_read(xc_slab_reader *reader, xc_range rows, xc_dna_builder *bu
     memset(reader->mask, 0, count * length);
     xc_status status =
         source->chunks.usable ? fold_chunks(reader, rows, fault, error) : fold_delivered(reader, rows, fault, error);
-    if (status != XC_OK)
-        return xc_fail_in(error, "%s: %s: cannot read sequences %zu to %zu", source->h5->path, source->header->x_name,
-                          rows.begin, rows.end - 1);
+    if (status != XC_OK) return xc_source_unread(source, rows, error);
     for (size_t row = 0; row < count && !*fault && status == XC_OK; row++) {
         *fault = xc_mask_to_codes(reader->mask + row * length, reader->codes, length);
         status = xc_dna_builder_append(builder, reader->codes, error);

@@ -26,11 +26,11 @@ void xc_slab_reader_close(xc_slab_reader *reader);
 xc_status xc_slab_read(xc_slab_reader *reader, xc_range rows, xc_dna_builder *builder, bool *fault, xc_error *error);
 
 /* How values (rows, 4, length) or (rows, length, 4) lie, or those of a chunk with fewer channels and positions. */
-typedef struct xc_box {
+typedef struct xc_slab_box {
     size_t rows, channels, positions;
     size_t first_channel, first_position;
     size_t row_stride, channel_stride, position_stride; /* in values */
-} xc_box;
-xc_box xc_box_of(const xc_source *source, size_t rows, size_t channels, size_t positions);
+} xc_slab_box;
+xc_slab_box xc_slab_box_of(const xc_source *source, size_t rows, size_t channels, size_t positions);
 
 #endif

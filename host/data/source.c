@@ -165,3 +165,8 @@ xc_status xc_source_read(const xc_source *source, hid_t type, xc_range rows, voi
     H5Sclose(file_space);
     return good ? XC_OK : XC_INPUT;
 }
+
+xc_status xc_source_unread(const xc_source *source, xc_range rows, xc_error *error) {
+    return xc_fail_in(error, "%s: %s: cannot read sequences %zu to %zu", source->h5->path, source->header->x_name,
+                      rows.begin, rows.end - 1);
+}

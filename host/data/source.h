@@ -35,4 +35,7 @@ xc_range xc_source_slab(const xc_source *source, size_t slab);
 /* Sequences as HDF5 delivers them, of `type`, into values (rows, 4 * length). The error line does not name the file. */
 xc_status xc_source_read(const xc_source *source, hid_t type, xc_range rows, void *values, xc_error *error);
 
+/* Puts file, dataset and sequences before an error line; returns the status. */
+xc_status xc_source_unread(const xc_source *source, xc_range rows, xc_error *error);
+
 #endif

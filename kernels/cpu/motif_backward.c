@@ -73,6 +73,9 @@ void xc_cpu_motif_slopes(const cpu_trial *b, size_t c, size_t n, size_t first, s
 
 /* ---- g to the tables --------------------------------------------------------------------------------------------- */
 
+/* Of the width that nearly all first layers have, 19. */
+#define USUAL_GROUPS 7
+
 /* Some groups' tables of one panel, for one sequence. */
 typedef struct target {
     const cpu_trial *b;
@@ -81,11 +84,12 @@ typedef struct target {
     size_t c, groups, output; /* the panel's first column; the sequence's first output */
 } target;
 
-INLINE void add_rows(const target *t, const int vectors, const float *g, size_t first, size_t rows) {
+INLINE void add_rows(const target *t, const int vectors, const size_t groups, const float *g, size_t first,
+                     size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         vfloat d[2];
         for (int v = 0; v < vectors; v++) d[v] = v_load(g + (r * (size_t)vectors + (size_t)v) * LANES);
-        motif_add(vectors, t->codes + first + r, t->sums, t->groups, d);
+        motif_add(vectors, t->codes + first + r, t->sums, groups, d);
     }
 }
 
@@ -94,7 +98,8 @@ static int64_t window_start(const cpu_trial *b, size_t j) {
     return (int64_t)j * b->block->pool - b->block->pool_pad_left;
 }
 
-INLINE void add_windows(const target *t, const int vectors, const float *g, size_t first, size_t rows) {
+INLINE void add_windows(const target *t, const int vectors, const size_t groups, const float *g, size_t first,
+                        size_t rows) {
     const cpu_trial *b = t->b;
     for (size_t r = 0; r < rows; r++, g += vectors * LANES) {
         const int64_t start = window_start(b, first + r), stop = start + b->block->pool;
@@ -104,12 +109,13 @@ INLINE void add_windows(const target *t, const int vectors, const float *g, size
         for (int64_t l = start < 0 ? 0 : start; l < end; l++) {
             vfloat d[2];
             for (int v = 0; v < vectors; v++) d[v] = v_where(route[v] == (int32_t)(l - start), v_load(g + v * LANES));
-            motif_add(vectors, t->codes + l, t->sums, t->groups, d);
+            motif_add(vectors, t->codes + l, t->sums, groups, d);
         }
     }
 }
 
-INLINE void add_winners(const target *t, const int vectors, const float *g, size_t first, size_t rows) {
+INLINE void add_winners(const target *t, const int vectors, const size_t groups, const float *g, size_t first,
+                        size_t rows) {
     const cpu_trial *b = t->b;
     const size_t wide = (size_t)vectors * LANES;
     for (size_t r = 0; r < rows; r++, g += wide) {
@@ -118,21 +124,23 @@ INLINE void add_winners(const target *t, const int vectors, const float *g, size
         for (size_t i = 0; i < wide; i++) {
             if (route[i] == ROUTE_DROPPED) continue;
             const uint16_t *code = t->codes + (start + route[i]);
+            const float gradient = g[i];
             float *sums = t->sums + i;
-            for (size_t k = 0; k < t->groups; k++, code += MOTIF_TAPS, sums += MOTIF_WORDS * wide)
-                sums[(size_t)*code * (size_t)vectors] += g[i];
+            for (size_t k = 0; k < groups; k++)
+                sums[k * MOTIF_WORDS * wide + (size_t)code[k * MOTIF_TAPS] * (size_t)vectors] += gradient;
         }
     }
 }
 
 /* A winner by itself costs an addition for each of its lanes, a row of zeros and winners one for all. */
-INLINE void add_outputs(const target *t, const int vectors, const float *g, size_t first, size_t rows) {
+INLINE void add_outputs(const target *t, const int vectors, const size_t groups, const float *g, size_t first,
+                        size_t rows) {
     if (t->b->block->pool == 1)
-        add_rows(t, vectors, g, first, rows);
+        add_rows(t, vectors, groups, g, first, rows);
     else if (t->b->block->pool < LANES)
-        add_windows(t, vectors, g, first, rows);
+        add_windows(t, vectors, groups, g, first, rows);
     else
-        add_winners(t, vectors, g, first, rows);
+        add_winners(t, vectors, groups, g, first, rows);
 }
 
 static void add_panel(cpu_trial *b, size_t c, xc_range groups) {
@@ -149,10 +157,12 @@ static void add_panel(cpu_trial *b, size_t c, xc_range groups) {
         for (size_t o = 0; o < b->out_length; o += MOTIF_STRIP) {
             const size_t rows = b->out_length - o < MOTIF_STRIP ? b->out_length - o : MOTIF_STRIP;
             xc_cpu_motif_slopes(b, c, n, o, rows, g);
-            if (motif_vectors(b, c) == 2)
-                add_outputs(&t, 2, g, o, rows);
+            if (motif_vectors(b, c) == 2 && t.groups == USUAL_GROUPS)
+                add_outputs(&t, 2, USUAL_GROUPS, g, o, rows);
+            else if (motif_vectors(b, c) == 2)
+                add_outputs(&t, 2, t.groups, g, o, rows);
             else
-                add_outputs(&t, 1, g, o, rows);
+                add_outputs(&t, 1, t.groups, g, o, rows);
         }
     }
 }

@@ -7,9 +7,19 @@
  */
 #include "motif.h"
 #include "tail.h"
+#include "vmath.h"
 
 #define ROWS MOTIF_STRIP
 #define NOWHERE 0x7fffffff /* becomes ROUTE_DROPPED when it is cut to 16 bits */
+
+/* What is left to do for an activation when a strip is stored: nothing, or relu or the exponential of bounded values.
+ */
+typedef enum finish { FINISHED, FINISH_RELU, FINISH_EXPONENTIAL } finish;
+
+INLINE vfloat finished(const finish as, vfloat u, vfloat scale) {
+    if (as == FINISH_RELU) return v_select(u <= 0.0f, v_set(0), u);
+    return as == FINISH_EXPONENTIAL ? v_exp_near(u * scale) : u;
+}
 
 /* What the whole pass knows. */
 typedef struct forward_pass {
@@ -21,6 +31,7 @@ typedef struct forward_pass {
     bool simple;     /* and needs no regard to NaN, nor to dropout's zeros, which lose */
     bool keeps_peak; /* u at the winner */
     cpu_drop drop;
+    finish as;
 } forward_pass;
 
 /* Windows of a strip, or the one that a strip is part of. */
@@ -43,131 +54,137 @@ static void count_clipped(const forward_pass *p, const float *u, size_t rows) {
 
 /* ---- no pool ----------------------------------------------------------------------------------------------------- */
 
-/* Rows (rows,panel) of u, activated if `as` says nothing else, to y; `element` is the number of the first. */
+/* Rows (rows,panel) of a strip to y; `element` is the number of the first. */
 INLINE void store_rows(const forward_pass *p, const float *u, size_t rows, size_t element, const int vectors,
-                       const cpu_fused as, const cpu_drop drop) {
-    const cpu_trial *b = p->b;
-    const size_t left = b->filters - p->c - (size_t)(vectors - 1) * LANES; /* filters of the last vector */
-    const vfloat keep = v_set(cpu_keep_factor(b));
-    for (size_t r = 0; r < rows; r++, element += b->filters)
+                       const finish as, const cpu_drop drop) {
+    const cpu_trial b = *p->b;                                            /* whose pointers no store can change */
+    const size_t last = b.filters - p->c - (size_t)(vectors - 1) * LANES; /* filters of the last vector */
+    const vfloat keep = v_set(cpu_keep_factor(&b)), scale = v_set(b.activation.scale);
+    for (size_t r = 0; r < rows; r++, element += b.filters)
         for (int v = 0; v < vectors; v++, u += LANES) {
             const size_t e = element + (size_t)v * LANES;
-            vfloat y = v_load(u);
-            if (as != FUSED_NOT) y = cpu_fused_value(b, as, y);
-            if (drop != DROP_NONE) y = v_where(cpu_kept_as(drop, b->dropped, e), y * keep);
-            v_store_part(b->y + e, y, v == vectors - 1 ? left : LANES);
+            vfloat y = finished(as, v_load(u), scale);
+            if (drop != DROP_NONE) y = v_where(cpu_kept_as(drop, b.dropped, e), y * keep);
+            v_store_part(b.y + e, y, v == vectors - 1 ? last : LANES);
         }
 }
 
-#define STORE(as, vectors, drop)                                                                                      \
-    static void store_##as##_##vectors##_##drop(const forward_pass *p, const float *u, size_t rows, size_t element) { \
-        const cpu_trial fixed = *p->b; /* whose pointers no store can change */                                       \
-        const forward_pass pass = {.b = (cpu_trial *)&fixed, .c = p->c};                                              \
-        store_rows(&pass, u, rows, element, vectors, as, drop);                                                       \
+#define STORE(vectors, as, drop)                                                                                      \
+    static void store_##vectors##_##as##_##drop(const forward_pass *p, const float *u, size_t rows, size_t element) { \
+        store_rows(p, u, rows, element, vectors, as, drop);                                                           \
     }
-#define STORES(as)           \
-    STORE(as, 1, DROP_NONE)  \
-    STORE(as, 1, DROP_ANY)   \
-    STORE(as, 1, DROP_BYTES) \
-    STORE(as, 2, DROP_NONE)  \
-    STORE(as, 2, DROP_ANY)   \
-    STORE(as, 2, DROP_BYTES)
-STORES(FUSED_NOT)
-STORES(FUSED_LINEAR)
-STORES(FUSED_RELU)
-STORES(FUSED_EXPONENTIAL)
+#define STORES(vectors, as)       \
+    STORE(vectors, as, DROP_NONE) \
+    STORE(vectors, as, DROP_ANY)  \
+    STORE(vectors, as, DROP_BYTES)
+STORES(1, FINISHED)
+STORES(1, FINISH_RELU)
+STORES(1, FINISH_EXPONENTIAL)
+STORES(2, FINISHED)
+STORES(2, FINISH_RELU)
+STORES(2, FINISH_EXPONENTIAL)
 
 typedef void store_function(const forward_pass *p, const float *u, size_t rows, size_t element);
-#define STORE_OF(as, vectors) \
-    { store_##as##_##vectors##_DROP_NONE, store_##as##_##vectors##_DROP_ANY, store_##as##_##vectors##_DROP_BYTES }
-static store_function *const STORED[4][2][3] = {{STORE_OF(FUSED_NOT, 1), STORE_OF(FUSED_NOT, 2)},
-                                                {STORE_OF(FUSED_LINEAR, 1), STORE_OF(FUSED_LINEAR, 2)},
-                                                {STORE_OF(FUSED_RELU, 1), STORE_OF(FUSED_RELU, 2)},
-                                                {STORE_OF(FUSED_EXPONENTIAL, 1), STORE_OF(FUSED_EXPONENTIAL, 2)}};
+#define STORE_OF(vectors, as) \
+    { store_##vectors##_##as##_DROP_NONE, store_##vectors##_##as##_DROP_ANY, store_##vectors##_##as##_DROP_BYTES }
+static store_function *const STORE_BY[2][3][3] = {
+    {STORE_OF(1, FINISHED), STORE_OF(1, FINISH_RELU), STORE_OF(1, FINISH_EXPONENTIAL)},
+    {STORE_OF(2, FINISHED), STORE_OF(2, FINISH_RELU), STORE_OF(2, FINISH_EXPONENTIAL)}};
 
 static void plain_sequence(const forward_pass *p, size_t n) {
-    cpu_trial *b = p->b;
-    const cpu_fused as = cpu_fused_of(b);
-    store_function *const store = STORED[as][p->vectors - 1][p->drop];
+    const cpu_trial *b = p->b;
     float u[MOTIF_STRIP_FLOATS];
     for (size_t l = 0; l < b->conv_length; l += ROWS) {
         const size_t rows = b->conv_length - l < ROWS ? b->conv_length - l : ROWS;
         motif_look_up_strip(b, p->c, n, l, rows, u);
         if (p->counts) count_clipped(p, u, rows);
-        if (as == FUSED_NOT) xc_cpu_activate(&b->activation, u, rows * (size_t)p->vectors * LANES);
-        store(p, u, rows, (n * b->conv_length + l) * b->filters + p->c);
+        if (p->as == FINISHED) xc_cpu_activate(&b->activation, u, rows * (size_t)p->vectors * LANES);
+        STORE_BY[p->vectors - 1][p->as][p->drop](p, u, rows, (n * b->conv_length + l) * b->filters + p->c);
     }
 }
 
 /* ---- pool -------------------------------------------------------------------------------------------------------- */
 
-/* Rows of a strip that belong to one window; the first stands at `place` of it. */
-typedef struct part {
+/* A strip of one or more windows, of which the first and the last may not be all there. */
+typedef struct strip {
     const float *u, *keys; /* (rows,panel); keys are compared */
-    size_t rows, element;
-    int32_t place;
-    bool first; /* of its window */
-} part;
+    size_t rows, element;  /* number of the first row's first element in this panel */
+    size_t pool, count;    /* windows */
+    size_t place;          /* of the first row in the first window */
+    bool begins;           /* the first window with it */
+} strip;
 
-/* The largest of those kept, where all are numbers: two selects and a maximum, so that one row waits little for
- * another. */
-INLINE void choose_simply(const cpu_trial *b, const part *s, windows *w, size_t j, const int vectors,
-                          const cpu_drop drop) {
-    vfloat best[2];
-    vint at[2];
-    for (int v = 0; v < vectors; v++) {
-        best[v] = s->first ? v_set(-__builtin_inff()) : v_load(w->best[j] + v * LANES);
-        at[v] = s->first ? v_set_int(NOWHERE) : *(vint *)(w->at[j] + v * LANES);
-    }
-    vint place = v_set_int(s->place);
-    size_t e = s->element;
-    const float *u = s->u;
-    for (size_t r = 0; r < s->rows; r++, place += 1, e += b->filters, u += vectors * LANES)
+/* Rows of window j of a strip, and the place of the first. */
+INLINE xc_range rows_of(const strip *s, size_t j, size_t *place) {
+    const size_t begin = j * s->pool > s->place ? j * s->pool - s->place : 0, end = (j + 1) * s->pool - s->place;
+    *place = begin + s->place - j * s->pool;
+    return (xc_range){begin, end < s->rows ? end : s->rows};
+}
+
+/* The largest of those kept, where all are numbers: two selects and a maximum, so that a row waits little for another.
+ */
+INLINE void choose_simply(const cpu_trial *b, const strip *s, windows *w, const int vectors, const cpu_drop drop) {
+    const vfloat lowest = v_set(-__builtin_inff());
+    for (size_t j = 0; j < s->count; j++) {
+        const bool begins = j > 0 || s->begins;
+        size_t first_place;
+        const xc_range rows = rows_of(s, j, &first_place);
+        vint at[2], place = v_set_int((int32_t)first_place);
+        vfloat best[2];
         for (int v = 0; v < vectors; v++) {
-            vfloat key = v_load(u + v * LANES);
-            if (drop != DROP_NONE)
-                key = v_select(cpu_kept_as(drop, b->dropped, e + (size_t)v * LANES), key, v_set(-__builtin_inff()));
-            at[v] = v_select_int(key > best[v], place, at[v]);
-            best[v] = v_at_least(key, best[v]);
+            best[v] = begins ? lowest : v_load(w->best[j] + v * LANES);
+            at[v] = begins ? v_set_int(NOWHERE) : *(vint *)(w->at[j] + v * LANES);
         }
-    for (int v = 0; v < vectors; v++) {
-        v_store(w->best[j] + v * LANES, best[v]);
-        *(vint *)(w->at[j] + v * LANES) = at[v];
-    }
-}
-
-/* The same with regard to everything. */
-static void choose_carefully(const cpu_trial *b, const part *s, windows *w, size_t j, int vectors) {
-    for (int v = 0; v < vectors; v++) {
-        const size_t c = (size_t)v * LANES;
-        vfloat best = s->first ? v_set(-__builtin_inff()) : v_load(w->best[j] + c);
-        vfloat peak = s->first ? v_set(0) : v_load(w->peak[j] + c);
-        vint at = s->first ? v_set_int(NOWHERE) : *(vint *)(w->at[j] + c);
-        vint gap = s->first ? v_set_int(NOWHERE) : *(vint *)(w->gap[j] + c);
-        vint place = v_set_int(s->place);
-        for (size_t r = 0; r < s->rows; r++, place += 1) {
-            const size_t row = r * (size_t)vectors * LANES + c;
-            const vfloat key = v_load(s->keys + row);
-            vint take = (key > best) | (key != key);
-            if (b->dropped) {
-                const vint kept = cpu_kept(b->dropped, s->element + r * b->filters + c);
-                take &= kept;
-                gap = v_select_int(kept | (gap < place), gap, place);
+        for (size_t r = rows.begin; r < rows.end; r++, place += 1)
+            for (int v = 0; v < vectors; v++) {
+                const size_t e = s->element + r * b->filters + (size_t)v * LANES;
+                vfloat key = v_load(s->u + (r * (size_t)vectors + (size_t)v) * LANES);
+                if (drop != DROP_NONE) key = v_select(cpu_kept_as(drop, b->dropped, e), key, lowest);
+                at[v] = v_select_int(key > best[v], place, at[v]);
+                best[v] = v_at_least(key, best[v]);
             }
-            best = v_select(take, key, best);
-            peak = v_select(take, v_load(s->u + row), peak);
-            at = v_select_int(take, place, at);
+        for (int v = 0; v < vectors; v++) {
+            v_store(w->best[j] + v * LANES, best[v]);
+            *(vint *)(w->at[j] + v * LANES) = at[v];
         }
-        v_store(w->best[j] + c, best);
-        v_store(w->peak[j] + c, peak);
-        *(vint *)(w->at[j] + c) = at;
-        *(vint *)(w->gap[j] + c) = gap;
     }
 }
 
-#define CHOOSE(vectors, drop)                                                                        \
-    static void choose_##vectors##_##drop(const cpu_trial *b, const part *s, windows *w, size_t j) { \
-        choose_simply(b, s, w, j, vectors, drop);                                                    \
+/* The same with regard to everything; columns c .. c + LANES - 1 of window j. */
+static void choose_carefully(const forward_pass *p, const strip *s, windows *w, size_t j, size_t c) {
+    const cpu_trial *b = p->b;
+    const bool begins = j > 0 || s->begins;
+    size_t first_place;
+    const xc_range rows = rows_of(s, j, &first_place);
+    vfloat best = begins ? v_set(-__builtin_inff()) : v_load(w->best[j] + c);
+    vfloat peak = begins ? v_set(0) : v_load(w->peak[j] + c);
+    vint at = begins ? v_set_int(NOWHERE) : *(vint *)(w->at[j] + c);
+    vint gap = begins ? v_set_int(NOWHERE) : *(vint *)(w->gap[j] + c);
+    vint place = v_set_int((int32_t)first_place);
+    for (size_t r = rows.begin; r < rows.end; r++, place += 1) {
+        const size_t row = r * (size_t)p->vectors * LANES + c;
+        const vfloat key = v_load(s->keys + row);
+        vint take = (key > best) | (key != key);
+        if (b->dropped) {
+            const vint kept = cpu_kept(b->dropped, s->element + r * b->filters + c);
+            take &= kept;
+            gap = v_select_int(kept | (gap < place), gap, place);
+        }
+        best = v_select(take, key, best);
+        peak = v_select(take, v_load(s->u + row), peak);
+        at = v_select_int(take, place, at);
+    }
+    v_store(w->best[j] + c, best);
+    v_store(w->peak[j] + c, peak);
+    *(vint *)(w->at[j] + c) = at;
+    *(vint *)(w->gap[j] + c) = gap;
+}
+
+#define CHOOSE(vectors, drop)                                                               \
+    static void choose_##vectors##_##drop(const cpu_trial *b, const strip *s, windows *w) { \
+        const cpu_trial fixed = *b; /* whose pointers no store can change */                \
+        const strip same = *s;                                                              \
+        choose_simply(&fixed, &same, w, vectors, drop);                                     \
     }
 CHOOSE(1, DROP_NONE)
 CHOOSE(1, DROP_ANY)
@@ -176,45 +193,53 @@ CHOOSE(2, DROP_NONE)
 CHOOSE(2, DROP_ANY)
 CHOOSE(2, DROP_BYTES)
 
-static void choose(const forward_pass *p, const part *s, windows *w, size_t j) {
-    static void (*const SIMPLY[2][3])(const cpu_trial *b, const part *s, windows *w, size_t j) = {
+static void choose(const forward_pass *p, const strip *s, windows *w) {
+    static void (*const SIMPLY[2][3])(const cpu_trial *b, const strip *s, windows *w) = {
         {choose_1_DROP_NONE, choose_1_DROP_ANY, choose_1_DROP_BYTES},
         {choose_2_DROP_NONE, choose_2_DROP_ANY, choose_2_DROP_BYTES}};
-    if (p->simple)
-        SIMPLY[p->vectors - 1][p->drop](p->b, s, w, j);
-    else
-        choose_carefully(p->b, s, w, j, p->vectors);
+    if (p->simple) {
+        SIMPLY[p->vectors - 1][p->drop](p->b, s, w);
+        return;
+    }
+    for (size_t j = 0; j < s->count; j++)
+        for (size_t c = 0; c < (size_t)p->vectors * LANES; c += LANES) choose_carefully(p, s, w, j, c);
 }
 
-/* Window j of the strip, activated by now, to y and route: 0 where a dropped element was first or larger. */
-static void store_window(const forward_pass *p, const windows *w, size_t j, const float *value, size_t output) {
-    const cpu_trial *b = p->b;
-    const vfloat keep = v_set(cpu_keep_factor(b));
-    for (size_t v = 0; v < (size_t)p->vectors * LANES; v += LANES) {
-        const size_t f = p->c + v;
-        vint at = *(const vint *)(w->at[j] + v);
-        vfloat y = v_where(at != NOWHERE, v_load(value + v) * keep);
-        if (!p->simple && b->dropped) {
-            const vint gap = *(const vint *)(w->gap[j] + v);
-            const vint lost = (gap < NOWHERE) & ((y < 0.0f) | ((y == 0.0f) & (gap < at)));
-            y = v_where(~lost, y);
-            at = v_select_int(lost, v_set_int(NOWHERE), at);
+/* Windows to y and route; the first is output `output`. */
+INLINE void store_windows(const forward_pass *p, const windows *w, size_t count, size_t output, const finish as,
+                          const bool simple) {
+    const cpu_trial b = *p->b; /* whose pointers no store can change */
+    const size_t c = p->c, wide = (size_t)p->vectors * LANES;
+    const vfloat keep = v_set(cpu_keep_factor(&b)), scale = v_set(b.activation.scale);
+    for (size_t j = 0; j < count; j++, output++)
+        for (size_t v = 0; v < wide; v += LANES) {
+            vint at = *(const vint *)(w->at[j] + v);
+            vfloat y = v_where(at != NOWHERE, finished(as, v_load(w->best[j] + v), scale) * keep);
+            if (!simple && b.dropped) { /* 0 where a dropped element was first or larger */
+                const vint gap = *(const vint *)(w->gap[j] + v);
+                const vint lost = (gap < NOWHERE) & ((y < 0.0f) | ((y == 0.0f) & (gap < at)));
+                y = v_where(~lost, y);
+                at = v_select_int(lost, v_set_int(NOWHERE), at);
+            }
+            v_store_part(b.y + output * b.filters + c + v, y, b.filters - c - v);
+            *(vshort_memory *)(b.route + output * b.columns + c + v) = __builtin_convertvector(at, vshort);
         }
-        v_store_part(b->y + output * b->filters + f, y, b->filters - f);
-        *(vshort_memory *)(b->route + output * b->columns + f) = __builtin_convertvector(at, vshort);
-        if (p->keeps_peak) v_store(b->peak + output * b->columns + f, v_load(w->peak[j] + v));
-    }
 }
 
-/* `count` finished windows, the first of which is output `output`. */
-static void store_windows(const forward_pass *p, windows *w, size_t count, size_t output) {
-    const size_t wide = (size_t)p->vectors * LANES;
-    if (p->monotone && p->keeps_peak) memcpy(w->peak, w->best, count * sizeof w->best[0]);
-    if (p->monotone && wide == MOTIF_PANEL) xc_cpu_activate(&p->b->activation, w->best[0], count * MOTIF_PANEL);
-    for (size_t j = 0; j < count; j++) {
-        if (p->monotone && wide < MOTIF_PANEL) xc_cpu_activate(&p->b->activation, w->best[j], wide);
-        store_window(p, w, j, w->best[j], output + j);
-    }
+static void finish_windows(const forward_pass *p, windows *w, size_t count, size_t output) {
+    const cpu_trial *b = p->b;
+    float(*peak)[MOTIF_PANEL] = p->monotone ? w->best : w->peak;
+    for (size_t j = 0; p->keeps_peak && j < count; j++)
+        memcpy(b->peak + (output + j) * b->columns + p->c, peak[j], (size_t)p->vectors * LANES * sizeof(float));
+    if (p->monotone && p->as == FINISHED) xc_cpu_activate(&b->activation, w->best[0], count * MOTIF_PANEL);
+    if (!p->simple)
+        store_windows(p, w, count, output, FINISHED, false);
+    else if (p->as == FINISH_RELU)
+        store_windows(p, w, count, output, FINISH_RELU, true);
+    else if (p->as == FINISH_EXPONENTIAL)
+        store_windows(p, w, count, output, FINISH_EXPONENTIAL, true);
+    else
+        store_windows(p, w, count, output, FINISHED, true);
 }
 
 /* Positions first .. first + rows - 1 of sequence n: u to the strip, and what is compared to keys. */
@@ -228,37 +253,34 @@ static const float *make_strip(const forward_pass *p, size_t n, size_t first, si
     return keys;
 }
 
-/* Strips hold whole windows, or a window whole strips. */
+/* `count` windows from `start` on, which may lie before the sequence: all in one strip, or one in some strips. */
+static void make_windows(const forward_pass *p, size_t n, int64_t start, size_t count, windows *w) {
+    const cpu_trial *b = p->b;
+    const size_t pool = (size_t)b->block->pool;
+    const int64_t stop = start + (int64_t)(count * pool);
+    const size_t begin = start < 0 ? 0 : (size_t)start;
+    const size_t end = stop < (int64_t)b->conv_length ? (size_t)stop : b->conv_length;
+    float u[MOTIF_STRIP_FLOATS], keys[MOTIF_STRIP_FLOATS];
+    for (size_t l = begin; l < end; l += ROWS) {
+        strip s = {.u = u, .rows = end - l < ROWS ? end - l : ROWS, .pool = pool, .count = count, .begins = l == begin};
+        s.place = (size_t)((int64_t)l - start);
+        s.element = (n * b->conv_length + l) * b->filters + p->c;
+        s.keys = make_strip(p, n, l, s.rows, u, keys);
+        choose(p, &s, w);
+    }
+}
+
 static void pooled_sequence(const forward_pass *p, size_t n) {
     const cpu_trial *b = p->b;
-    const size_t pool = (size_t)b->block->pool, wide = (size_t)p->vectors * LANES;
-    const size_t at_once = pool < ROWS ? ROWS / pool : 1;
+    const size_t pool = (size_t)b->block->pool, at_once = pool < ROWS ? ROWS / pool : 1;
+    const int64_t start = -b->block->pool_pad_left, covered = start + (int64_t)(b->out_length * pool);
     float u[MOTIF_STRIP_FLOATS], keys[MOTIF_STRIP_FLOATS];
     windows w;
-    int64_t start = -b->block->pool_pad_left; /* of the strip's first window */
-    for (size_t j = 0; j < b->out_length; j += at_once, start += (int64_t)(at_once * pool)) {
+    for (size_t j = 0; j < b->out_length; j += at_once) {
         const size_t count = b->out_length - j < at_once ? b->out_length - j : at_once;
-        const int64_t stop = start + (int64_t)(count * pool);
-        const size_t end = stop < (int64_t)b->conv_length ? (size_t)stop : b->conv_length;
-        size_t l = start < 0 ? 0 : (size_t)start;
-        for (size_t first = l; first < end; first += ROWS) {
-            const size_t rows = end - first < ROWS ? end - first : ROWS;
-            const float *key = make_strip(p, n, first, rows, u, keys);
-            while (l < first + rows) {
-                const size_t i = (size_t)((int64_t)l - start) / pool; /* window within the strip */
-                const int64_t next = start + (int64_t)((i + 1) * pool);
-                const size_t until = next < (int64_t)(first + rows) ? (size_t)next : first + rows;
-                const size_t place = (size_t)((int64_t)l - start) - i * pool, row = (l - first) * wide;
-                const bool fresh = place == 0 || l == 0;
-                const part s = {u + row,        key + row, until - l, (n * b->conv_length + l) * b->filters + p->c,
-                                (int32_t)place, fresh};
-                choose(p, &s, &w, i);
-                l = until;
-            }
-        }
-        store_windows(p, &w, count, n * b->out_length + j);
+        make_windows(p, n, start + (int64_t)(j * pool), count, &w);
+        finish_windows(p, &w, count, n * b->out_length + j);
     }
-    const int64_t covered = (int64_t)(b->out_length * pool) - b->block->pool_pad_left;
     for (int64_t l = covered; p->counts && l < (int64_t)b->conv_length; l += ROWS) { /* in no window, but they count */
         const size_t left = b->conv_length - (size_t)l;
         make_strip(p, n, (size_t)l, left < ROWS ? left : ROWS, u, keys);
@@ -285,17 +307,20 @@ static float reach_of(const cpu_trial *b) {
 
 static forward_pass make_pass(cpu_trial *b) {
     const xc_activation *a = &b->activation;
-    const float reach = reach_of(b);
-    const bool numbers = reach < 1e30f, monotone = xc_cpu_is_monotone(a);
-    const bool below = numbers && 1.0001f * reach * (a->scale < 0 ? -a->scale : a->scale) < a->clip;
-    return (forward_pass){
+    const float bound = reach_of(b), scaled = 1.0001f * bound * (a->scale < 0 ? -a->scale : a->scale);
+    const bool numbers = bound < 1e30f, near = numbers && scaled < a->clip && scaled<87, pooled = b->block->pool> 1;
+    forward_pass p = {
         .b = b,
-        .counts = cpu_counts(b) && !below,
-        .monotone = monotone,
-        .simple = numbers && monotone && (!b->dropped || never_negative(a->kind)),
+        .counts = cpu_counts(b) && !(numbers && scaled < a->clip),
+        .monotone = xc_cpu_is_monotone(a),
         .keeps_peak = !motif_slope_from_output(a),
         .drop = cpu_drop_of(b),
     };
+    p.simple = numbers && p.monotone && (!b->dropped || never_negative(a->kind));
+    if (pooled && !p.simple) return p;
+    if (a->kind == XC_RELU) p.as = FINISH_RELU;
+    if (a->kind == XC_EXPONENTIAL && near) p.as = FINISH_EXPONENTIAL;
+    return p;
 }
 
 /* As many sequences as have their bits of dropout in the second cache, and that begin at a whole byte of them. */

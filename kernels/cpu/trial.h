@@ -244,15 +244,16 @@ INLINE vint cpu_clear_bits(uint32_t word) {
     return (v_set_int((int32_t)word) & bit) == 0;
 }
 
-/* Lanes e .. e + LANES - 1 that are kept; the second where e is a multiple of 8. */
+/* Lanes e .. e + LANES - 1 that are kept; the second where e is a multiple of 8. Bytes beyond the lanes' are hardly
+ * touched, as another thread may be writing them. */
 INLINE vint cpu_kept(const uint8_t *dropped, size_t e) {
-    uint32_t word;
-    memcpy(&word, dropped + e / 8, sizeof word);
+    uint32_t word = 0;
+    memcpy(&word, dropped + e / 8, LANES <= 8 ? 2 : 4);
     return cpu_clear_bits(word >> e % 8);
 }
 INLINE vint cpu_kept_bytes(const uint8_t *dropped, size_t e) {
-    uint32_t word;
-    memcpy(&word, dropped + e / 8, sizeof word);
+    uint32_t word = 0;
+    memcpy(&word, dropped + e / 8, LANES <= 8 ? 1 : 2);
     return cpu_clear_bits(word);
 }
 

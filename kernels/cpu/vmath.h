@@ -40,6 +40,14 @@ INLINE vfloat v_exp(vfloat x) {
     return (v_expm1_reduced(r) + 1.0f) * v_power_of_two(half) * v_power_of_two(n - half);
 }
 
+/* The same bits for |x| <= 87, where nothing is denormal, infinite or NaN. */
+INLINE vfloat v_exp_near(vfloat x) {
+    const float magic = 12582912.0f; /* see v_split_ln2; of its bits only n's stay when they are shifted */
+    const vfloat shifted = x * 1.44269504088896341f + magic, n = shifted - magic;
+    const vfloat r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    return (vfloat)((vint)(v_expm1_reduced(r) + 1.0f) + ((vint)shifted << 23));
+}
+
 /* exp(x) - 1; 1.6 units. */
 INLINE vfloat v_expm1(vfloat x) {
     vfloat r;
