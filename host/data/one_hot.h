@@ -27,6 +27,27 @@ bool xc_find_ones(const xc_cell *cell, uint8_t *ones, const void *values, size_t
 /* The same of values whose bytes were shuffled: byte b of value i is bytes[b * stride + i]. */
 bool xc_find_shuffled_ones(const xc_cell *cell, uint8_t *ones, const uint8_t *bytes, size_t stride, size_t count);
 
+/* memcpy for counts around ten, of which there are many: without a call. */
+static inline void xc_copy_short(uint8_t *restrict to, const uint8_t *restrict from, size_t count) {
+    uint64_t eight, last;
+    uint32_t four, last_four;
+    if (count >= 8) {
+        memcpy(&last, from + count - 8, 8);
+        for (size_t i = 0; i + 8 < count; i += 8) {
+            memcpy(&eight, from + i, 8);
+            memcpy(to + i, &eight, 8);
+        }
+        memcpy(to + count - 8, &last, 8);
+    } else if (count >= 4) {
+        memcpy(&four, from, 4);
+        memcpy(&last_four, from + count - 4, 4);
+        memcpy(to, &four, 4);
+        memcpy(to + count - 4, &last_four, 4);
+    } else {
+        for (size_t i = 0; i < count; i++) to[i] = from[i];
+    }
+}
+
 /* Eight positions at once; no bit can leave its byte. */
 static inline uint64_t xc_folded_eight(const uint8_t *mask, const uint8_t *ones, unsigned channel) {
     uint64_t masks, found;

@@ -13,6 +13,7 @@ typedef struct xc_slab_reader {
     void *values; /* (slab_rows, 4 * length) for H5Dread */
     uint8_t *ones;
     size_t ones_size; /* values that are looked at together */
+    uint8_t *tile;    /* (rows, positions) of a chunk: its part of the mask, from as many chunks as it has channels */
     uint8_t *mask;    /* (slab_rows, length) */
     uint8_t *codes;   /* (length) */
 } xc_slab_reader;
@@ -25,10 +26,11 @@ void xc_slab_reader_close(xc_slab_reader *reader);
  * and what was appended is of no use. The error line names file, dataset and sequences. */
 xc_status xc_slab_read(xc_slab_reader *reader, xc_range rows, xc_dna_builder *builder, bool *fault, xc_error *error);
 
-/* How values (rows, 4, length) or (rows, length, 4) lie, or those of a chunk with fewer channels and positions. */
+/* How values (rows, 4, length) or (rows, length, 4) lie, or those of a chunk with fewer channels and positions. Of
+ * `width` positions the first `positions` are within the dataset. */
 typedef struct xc_slab_box {
-    size_t rows, channels, positions;
-    size_t first_channel, first_position;
+    size_t rows, channels, positions, width;
+    size_t first_channel;
     size_t row_stride, channel_stride, position_stride; /* in values */
 } xc_slab_box;
 xc_slab_box xc_slab_box_of(const xc_source *source, size_t rows, size_t channels, size_t positions);

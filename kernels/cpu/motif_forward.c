@@ -36,10 +36,10 @@ typedef struct forward_pass {
 
 /* Windows of a strip, or the one that a strip is part of. */
 typedef struct windows {
-    float best[ROWS][MOTIF_PANEL];  /* largest key among those kept */
-    float peak[ROWS][MOTIF_PANEL];  /* u there */
-    int32_t at[ROWS][MOTIF_PANEL];  /* its place, NOWHERE if none is kept */
-    int32_t gap[ROWS][MOTIF_PANEL]; /* place of the first that is dropped, NOWHERE if none is */
+    _Alignas(VECTOR_BYTES) float best[ROWS][MOTIF_PANEL]; /* largest key among those kept */
+    float peak[ROWS][MOTIF_PANEL];                        /* u there */
+    int32_t at[ROWS][MOTIF_PANEL];                        /* its place, NOWHERE if none is kept */
+    int32_t gap[ROWS][MOTIF_PANEL];                       /* place of the first that is dropped, NOWHERE if none is */
 } windows;
 
 static void count_clipped(const forward_pass *p, const float *u, size_t rows) {

@@ -63,6 +63,7 @@ static const large_shape LARGE[] = {
     {XC_BLOCK_MOTIF, 12, 200, 4, 32, 19, 50, true, true},
     {XC_BLOCK_MOTIF, 7, 400, 4, 24, 19, 10, true, false},
     {XC_BLOCK_MOTIF, 1, 600, 4, 100, 19, 3, false, false},
+    {XC_BLOCK_MOTIF, 5, 150, 4, 13, 65, 4, true, false}, /* wider than its pairs are counted */
     {XC_BLOCK_CONV, 19, 50, 32, 48, 7, 4, true, false},
     {XC_BLOCK_CONV, 19, 50, 24, 64, 7, 1, false, false},
     {XC_BLOCK_CONV, 6, 400, 24, 24, 5, 1, true, false},
@@ -125,14 +126,20 @@ static int32_t draw_size(xc_random_sequence *random, const int32_t *list, int co
 }
 #define DRAW(list, which) draw_size(random, list, COUNT(list), number % FORCE_COUNT == (which), number)
 
-/* Lengths and paddings as Keras has them; false when nothing would be left. */
-static bool place_padding(xc_block *block, bool same, bool pool_same) {
-    block->pad_left = same ? (block->width - 1) / 2 : 0;
-    block->conv_length = same ? block->length : block->length - block->width + 1;
+/* Lengths with some zeros before and after each sequence; false when nothing would be left. */
+static bool place_zeros(xc_block *block, int32_t before, int32_t after, bool pool_same) {
+    block->pad_left = before;
+    block->conv_length = block->length + before + after - block->width + 1;
     if (block->conv_length < 1) return false;
     block->out_length = (block->conv_length + (pool_same ? block->pool - 1 : 0)) / block->pool;
     block->pool_pad_left = pool_same ? (block->out_length * block->pool - block->conv_length) / 2 : 0;
     return block->out_length > 0;
+}
+
+/* As Keras has them. */
+static bool place_padding(xc_block *block, bool same, bool pool_same) {
+    const int32_t all = same ? block->width - 1 : 0;
+    return place_zeros(block, all / 2, all - all / 2, pool_same);
 }
 
 /* Sizes of one shape; false when such a block cannot be or is beyond the limits. */
@@ -149,7 +156,10 @@ static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_
     block->width = kind == XC_BLOCK_MOTIF || kind == XC_BLOCK_CONV ? DRAW(WIDTHS, FORCE_WIDTH) : 1;
     block->pool = kind == XC_BLOCK_DENSE ? 1 : DRAW(POOLS, FORCE_POOL);
     const bool same = coin(random), pool_same = coin(random);
-    if (!place_padding(block, same, pool_same)) return false;
+    const bool any = kind == XC_BLOCK_MOTIF && below(random, 3) == 0; /* zeros that no model of ours has */
+    const int32_t before = any ? (int32_t)below(random, block->width) : 0;
+    const int32_t after = any ? (int32_t)below(random, block->width) : 0;
+    if (!(any ? place_zeros(block, before, after, pool_same) : place_padding(block, same, pool_same))) return false;
     const double elements = (double)c->trials * c->batch * block->conv_length * block->filters;
     return elements <= (double)limits->elements && elements * block->width * block->channels <= limits->products &&
            (double)c->trials * c->batch * block->length * block->channels <= 4.0 * (double)limits->elements;
