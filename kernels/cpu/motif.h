@@ -4,7 +4,8 @@
  *   motif_counts.c    letters and pairs of letters counted, by popcounts of bit masks
  *   motif_norm.c      batch norm's statistics from those counts
  *   motif_tables.c    tables from kernel rows, and their mirror
- *   motif_forward.c   one pass: lookup, activation, dropout, pool
+ *   motif_forward.c   one pass: lookup, activation, dropout
+ *   motif_pool.c      the same with a max pool
  *   motif_backward.c  one pass: the gradient at batch norm's output to the tables, all gradients from those
  *   motif_input.c     the gradient at the one-hot input
  *   motif_rows.c      the way by rows of z, where batch norm does not follow the lookup

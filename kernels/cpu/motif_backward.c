@@ -137,7 +137,7 @@ INLINE void add_outputs(const target *t, const int vectors, const size_t groups,
                         size_t rows) {
     if (t->b->block->pool == 1)
         add_rows(t, vectors, groups, g, first, rows);
-    else if (t->b->block->pool < LANES)
+    else if (t->b->block->pool * 4 < LANES * 5)
         add_windows(t, vectors, groups, g, first, rows);
     else
         add_winners(t, vectors, groups, g, first, rows);
