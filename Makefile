@@ -5,11 +5,13 @@
 #   make demo       simulates the paper's task 1 small, sweeps relu and exponential, makes the page that compares them
 #   make test       everything that a machine without a GPU can prove; ends with "N passed, N failed"
 #   make fuzz       random motif files at the reader for FUZZ_SECONDS (60), with sanitizers; installs clang
+#   make sanitize   the tests of threads under ThreadSanitizer, those of the kernels under AddressSanitizer and UBSan
 #   make bench      the questions of bench/, beside the peers that are installed
 #   make clean
 
 CC      ?= cc
 BUILD   := build
+LIBRARY := libexpconv.a
 CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-psabi
 LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate cairo) -lyaml -lm -lpthread -ldl
@@ -46,15 +48,15 @@ TEST_PACKAGES := chromium
 Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
-.PHONY: all deps demo test fuzz bench clean build-tests build-benches
+.PHONY: all deps demo test fuzz sanitize bench clean build-tests build-benches
 all: expconv
 	@echo "  notice   CUDA and MPI: off (this version has neither)"
 
-expconv: $(CLI_OBJECTS) libexpconv.a
+expconv: $(CLI_OBJECTS) $(LIBRARY)
 	@echo "  link     $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJECTS) libexpconv.a $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(LIBRARY) $(LIBS)
 
-libexpconv.a: $(OBJECTS)
+$(LIBRARY): $(OBJECTS)
 	$(Q)rm -f $@ && ar rcs $@ $(OBJECTS)
 
 $(BUILD)/%.o: %.c
@@ -91,14 +93,14 @@ $(BUILD)/page.c: host/report/page.css host/report/page.js Makefile
 $(BUILD)/page.o: $(BUILD)/page.c
 	$(Q)$(CC) $(BASE) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) libexpconv.a
+$(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-$(BUILD)/tests/%: $(BUILD)/tests/%.o libexpconv.a
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-$(BUILD)/bench/%: $(BUILD)/bench/%.o libexpconv.a
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 .SECONDARY:
@@ -150,6 +152,21 @@ fuzz:
 	  -dict=tests/fuzz/motif.dict -artifact_prefix=$(FUZZ)/motif- $(FUZZ)/corpus/motif >$(FUZZ)/motif.log 2>&1 \
 	  || { tail -n 40 $(FUZZ)/motif.log; exit 1; }
 	@sed -n 's/^stat::number_of_executed_units: *\([0-9]*\)/  fuzz     motif: \1 inputs, no finding/p' $(FUZZ)/motif.log
+
+# Objects and library of their own, below build/. A finding ends the test with a failure.
+SANITIZED_thread  := test_team test_threads test_hdf5_threads
+SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults
+SANITIZE_thread   := -fsanitize=thread
+SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
+define SANITIZE
+@$(MAKE) $(PARALLEL) BUILD=$(BUILD)/$(1) LIBRARY=$(BUILD)/$(1)/libexpconv.a CFLAGS="-O1 -g $(SANITIZE_$(1))" \
+  LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/$(1)/tests/,$(SANITIZED_$(1)))
+@LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 tests/run.sh \
+  $(addprefix $(BUILD)/$(1)/tests/,$(SANITIZED_$(1)))
+endef
+sanitize: deps
+	$(call SANITIZE,thread)
+	$(call SANITIZE,address)
 
 bench: deps
 	@$(MAKE) $(PARALLEL) build-benches

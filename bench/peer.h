@@ -178,4 +178,35 @@ static inline double peer_round(peer_arrangement *a) {
 /* One process with all the cores and one trial: what one trial alone is compared with. */
 static inline bool peer_is_alone(const peer_arrangement *a) { return a->processes == 1 && a->trials == 1; }
 
+/* Times the fastest: a peer beyond is left out after one round. Wide, as a round may be disturbed. */
+#define PEER_NEAR 1.4
+
+/* Of arrangements whose times[0] is their first round, or NAN where they do not run, keeps those near the fastest of
+ * all, or with `alone` those near the fastest of the alone, at the front of the list; the others are told to `left_out`
+ * and dismissed. Returns how many it kept. */
+static inline int peer_keep_near(peer_arrangement *list, int count, bool alone,
+                                 void (*left_out)(const void *context, const peer_arrangement *a),
+                                 const void *context) {
+    double best = INFINITY, best_alone = INFINITY;
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        if (isnan(list[i].times[0])) continue;
+        best = fmin(best, list[i].times[0]);
+        if (peer_is_alone(&list[i])) best_alone = fmin(best_alone, list[i].times[0]);
+    }
+    for (int i = 0; i < count; i++) {
+        peer_arrangement *a = &list[i];
+        if (isnan(a->times[0])) continue;
+        const bool near_alone = alone && peer_is_alone(a) && a->times[0] <= PEER_NEAR * best_alone;
+        if (a->times[0] <= PEER_NEAR * best || near_alone) {
+            if (kept != i) list[kept] = *a;
+            kept++;
+            continue;
+        }
+        left_out(context, a);
+        peer_dismiss(a);
+    }
+    return kept;
+}
+
 #endif

@@ -14,7 +14,6 @@
 #include "peer.h"
 
 #define MAX_ROUNDS 99
-#define NEAR 1.4 /* times the fastest: peers beyond are left out after one round */
 #define TRIAL "build/bench/predict.trial"
 #define FASTA "build/bench/predict.fa"
 
@@ -42,14 +41,18 @@ fail:
     return status;
 }
 
+static void print_left_out(const void *context, const peer_arrangement *a) {
+    (void)context;
+    printf("{\"bench\":\"predict\",\"system\":\"%s\",\"arrangement\":\"%s\",\"sequences_s\":%.0f,\"rounds\":1,%s}\n",
+           a->system, a->text, 1e6 / a->times[0], measure_where());
+}
+
 static void start_peers(question *q) {
     static const struct {
         const char *package, *script;
     } systems[] = {{"torch", "bench/peers/torch_predict.py"},
                    {"tensorflow", "bench/peers/keras_predict.py"},
                    {"jax", "bench/peers/jax_predict.py"}};
-    double best = INFINITY;
-    int kept = 0;
     for (int i = 0; i < MOST_PEERS; i++) {
         char share[16];
         const char *own[] = {"--model", "cnn-deep", "--sequences", share, NULL};
@@ -62,22 +65,8 @@ static void start_peers(question *q) {
                                 .trials = 1};
         snprintf(share, sizeof share, "%d", q->sequences / a->processes);
         a->times[0] = (!side || q->cores > 1) && peer_arrange(a, own) ? peer_round(a) : NAN;
-        if (!isnan(a->times[0])) best = fmin(best, a->times[0]);
     }
-    for (int i = 0; i < MOST_PEERS; i++) {
-        peer_arrangement *a = &q->peers[i];
-        if (isnan(a->times[0])) continue;
-        if (a->times[0] <= NEAR * best) {
-            if (kept != i) q->peers[kept] = *a;
-            kept++;
-            continue;
-        }
-        printf(
-            "{\"bench\":\"predict\",\"system\":\"%s\",\"arrangement\":\"%s\",\"sequences_s\":%.0f,\"rounds\":1,%s}\n",
-            a->system, a->text, 1e6 / a->times[0], measure_where());
-        peer_dismiss(a);
-    }
-    q->peer_count = kept;
+    q->peer_count = peer_keep_near(q->peers, MOST_PEERS, false, print_left_out, NULL);
 }
 
 static xc_status measure_rounds(question *q, const xc_backend *backend, const xc_network *network,

@@ -16,7 +16,6 @@
 
 #define MAX_ROUNDS 99
 #define SEQUENCES 2000
-#define NEAR 1.4 /* times the fastest: peers beyond are left out after one round */
 
 typedef struct arrangement {
     const char *text;
@@ -87,34 +86,21 @@ static void print_times(const question *q, const char *system, const char *text,
     fflush(stdout);
 }
 
-/* Starts every arrangement, gives it a round, and keeps those that are near the fastest of all, or of those of one
- * process and one trial. */
+static void print_left_out(const void *context, const peer_arrangement *a) {
+    const question *q = context;
+    double time = a->times[0];
+    print_times(q, a->system, a->text, &time, 1, q->cores);
+}
+
+/* Starts every arrangement, gives it a round, and keeps those that are near the fastest. */
 static void start_peers(question *q) {
     char steps[16], batch[16];
     const char *own[] = {"--model", q->model_name, "--steps", steps, "--batch", batch, NULL};
-    double best = INFINITY, best_alone = INFINITY;
-    int kept = 0;
     snprintf(steps, sizeof steps, "%d", q->steps);
     snprintf(batch, sizeof batch, "%d", (int)q->batch);
-    for (int i = 0; i < q->peer_count; i++) {
-        peer_arrangement *a = &q->peers[i];
-        a->times[0] = peer_arrange(a, own) ? peer_round(a) : NAN;
-        if (isnan(a->times[0])) continue;
-        best = fmin(best, a->times[0]);
-        if (peer_is_alone(a)) best_alone = fmin(best_alone, a->times[0]);
-    }
-    for (int i = 0; i < q->peer_count; i++) {
-        peer_arrangement *a = &q->peers[i];
-        const bool near = a->times[0] <= NEAR * best || (peer_is_alone(a) && a->times[0] <= NEAR * best_alone);
-        if (near) {
-            if (kept != i) q->peers[kept] = *a;
-            kept++;
-            continue;
-        }
-        peer_dismiss(a);
-        if (!isnan(a->times[0])) print_times(q, a->system, a->text, a->times, 1, q->cores);
-    }
-    q->peer_count = kept;
+    for (int i = 0; i < q->peer_count; i++)
+        q->peers[i].times[0] = peer_arrange(&q->peers[i], own) ? peer_round(&q->peers[i]) : NAN;
+    q->peer_count = peer_keep_near(q->peers, q->peer_count, true, print_left_out, q);
 }
 
 /* ---- one model --------------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "expconv/backend.h"
+#include "block_fixture.h"
 
 /* Largest error of any element, relative to the largest magnitude of its tensor. */
 #define ALLOWED 2e-6
@@ -108,12 +108,10 @@ static double error_of(const float *values, const double *truth, size_t count) {
     return worst / largest;
 }
 
-static void run_backend(const xc_backend *backend, const shape *s, const xc_block *b, tensors *t) {
+static void run_backend(const xc_backend *backend, const shape *s, const xc_block *b, tensors *t, int threads) {
     static const xc_activation linear = {.kind = XC_LINEAR};
     const uint64_t zero = 0;
     xc_error error;
-    xc_block_memory memory = {0};
-    backend->block_memory(backend, b, s->batch, &memory);
     xc_block_args args = {.block = b,
                           .trials = 1,
                           .batch = s->batch,
@@ -127,32 +125,21 @@ static void run_backend(const xc_backend *backend, const shape *s, const xc_bloc
                           .step = &zero,
                           .y = t->y,
                           .dy = t->dy,
-                          .dx = t->dx,
-                          .saved_stride = memory.saved};
-    args.saved = backend->allocate(backend, memory.saved);
-    args.scratch = backend->allocate(backend, memory.scratch);
-    args.thread_scratch = backend->allocate(backend, memory.thread_scratch);
+                          .dx = t->dx};
+    begin_block(backend, &args, threads);
     assert_int_equal(backend->conv_block_forward(backend, &args, &error), XC_OK);
     assert_int_equal(backend->conv_block_backward(backend, &args, &error), XC_OK);
-    backend->release(backend, args.saved);
-    backend->release(backend, args.scratch);
-    backend->release(backend, args.thread_scratch);
+    end_block(backend, &args);
 }
 
 static void test_against_direct_sums(void **state) {
-    const char *set = *state;
-    const xc_backend *backend;
-    xc_error error;
-    setenv("EXPCONV_ISA", set, 1);
-    const xc_status status = xc_backend_cpu(&backend, &error);
-    unsetenv("EXPCONV_ISA");
-    if (status != XC_OK) skip(); /* the processor has no such instruction set */
+    const xc_backend *backend = backend_of(state);
     for (int i = 0; i < COUNT(SHAPES); i++) {
         const shape *s = &SHAPES[i];
         const xc_block block = block_of(s);
         tensors t = make_tensors(s, &block);
         sum_directly(s, &block, &t);
-        run_backend(backend, s, &block, &t);
+        run_backend(backend, s, &block, &t, 1 + i % 3);
         const double y = error_of(t.y, t.y_true, t.out), dx = error_of(t.dx, t.dx_true, t.in),
                      dw = error_of(t.dw, t.dw_true, t.taps);
         print_message("# N%d L%d C%d F%d K%d %s: y %.1e, dx %.1e, dw %.1e of the largest\n", s->batch, s->length,

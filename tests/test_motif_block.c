@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "expconv/backend.h"
+#include "block_fixture.h"
 
 #define COUNT(list) ((int)(sizeof(list) / sizeof *(list)))
 #define SEQUENCES 150
@@ -155,46 +155,27 @@ typedef struct outcome {
     uint64_t clipped;
 } outcome;
 
-static const xc_backend *backend_of(void **state) {
-    const xc_backend *backend;
-    xc_error error;
-    setenv("EXPCONV_ISA", *state, 1);
-    const xc_status status = xc_backend_cpu(&backend, &error);
-    unsetenv("EXPCONV_ISA");
-    return status == XC_OK ? backend : NULL;
-}
-
 static outcome run(const xc_backend *backend, const setup *t, const xc_activation *activation, int threads) {
     const xc_block *block = &t->block;
     const size_t filters = (size_t)block->filters;
     const uint64_t seed = 11, step = 3;
     outcome o = {.outputs = (size_t)(t->batch * block->out_length) * filters};
     xc_error error;
-    xc_team *team;
-    xc_block_memory memory = {0};
-    assert_int_equal(xc_team_create(threads, &team, &error), XC_OK);
-    backend->block_memory(backend, block, t->batch, &memory);
     float *dy = own(o.outputs, sizeof(float));
     for (size_t i = 0; i < o.outputs; i++) dy[i] = (float)(i % 13) / 7 - 0.5f;
     o.y = own(o.outputs, sizeof(float));
     o.running = own(2 * filters, sizeof(float));
     o.gradients = own(t->count, sizeof(float));
-    xc_block_args args = {.block = block, .trials = 1, .batch = t->batch, .training = 1, .team = team};
+    xc_block_args args = {.block = block, .trials = 1, .batch = t->batch, .training = 1};
     args.dna = &t->dna, args.index = t->index;
     args.parameters = t->parameters, args.gradients = o.gradients, args.parameter_stride = t->count;
     args.running = o.running, args.running_stride = 2 * filters;
     args.activation = activation, args.seed = &seed, args.step = &step;
     args.y = o.y, args.dy = dy, args.clipped = &o.clipped;
-    args.saved = backend->allocate(backend, memory.saved), args.saved_stride = memory.saved;
-    args.scratch = backend->allocate(backend, memory.scratch);
-    args.thread_scratch = backend->allocate(backend, memory.thread_scratch * (size_t)xc_team_threads(team));
-    args.thread_scratch_stride = memory.thread_scratch;
+    begin_block(backend, &args, threads);
     assert_int_equal(backend->motif_block_forward(backend, &args, &error), XC_OK);
     assert_int_equal(backend->motif_block_backward(backend, &args, &error), XC_OK);
-    backend->release(backend, args.saved);
-    backend->release(backend, args.scratch);
-    backend->release(backend, args.thread_scratch);
-    xc_team_free(team);
+    end_block(backend, &args);
     free(dy);
     return o;
 }
@@ -289,7 +270,6 @@ static shape draw_shape(int number) {
 
 static void test_statistics(void **state) {
     const xc_backend *backend = backend_of(state);
-    if (!backend) skip();
     const xc_activation linear = {.kind = XC_LINEAR};
     for (int number = 0; number < 150; number++) {
         stream = (xc_random_sequence){.seed = (uint64_t)number, .stream = XC_STREAM_SIMULATE};
@@ -308,7 +288,6 @@ static void test_statistics(void **state) {
 
 static void test_threads(void **state) {
     const xc_backend *backend = backend_of(state);
-    if (!backend) skip();
     for (int number = 0; number < 24; number++) {
         stream = (xc_random_sequence){.seed = (uint64_t)number, .stream = XC_STREAM_SIMULATE};
         const shape s = draw_shape(number);
@@ -359,7 +338,6 @@ static void check_clips(const xc_backend *backend, const shape *s, int32_t filte
 
 static void test_clips(void **state) {
     const xc_backend *backend = backend_of(state);
-    if (!backend) skip();
     stream = (xc_random_sequence){.seed = 1, .stream = XC_STREAM_SIMULATE};
     check_clips(backend, &(shape){.batch = 20, .length = 70, .width = 7, .left = 3, .right = 3}, 20);
     check_clips(backend, &(shape){.batch = 20, .length = 70, .width = 3}, 1); /* the bound is met */
@@ -368,7 +346,6 @@ static void test_clips(void **state) {
 /* A filter with a NaN tap gives nothing but NaN, through every activation; the others nothing else than before. */
 static void test_nan(void **state) {
     const xc_backend *backend = backend_of(state);
-    if (!backend) skip();
     const shape s = {.batch = 5, .length = 50, .width = 5, .left = 2, .right = 2};
     for (int kind = 0; kind < XC_ACTIVATION_COUNT; kind++)
         for (int pool = 1; pool <= 10; pool += 3) {

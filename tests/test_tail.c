@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "expconv/backend.h"
+#include "block_fixture.h"
 
 typedef struct shape {
     int32_t batch, length, filters, pool, pad;
@@ -69,16 +69,11 @@ static results run(const xc_backend *backend, const shape *s, const xc_activatio
     float *zeros = floats(in), *parameters = floats(3 * f), *dy = floats(out), *dx_skip = floats(in);
     for (size_t i = 0; i < 3 * f; i++) parameters[i] = i < f ? 0 : (i % 3 ? 1.0f : -1.0f) + 0.3f * random_value(1, i);
     for (size_t i = 0; i < out; i++) dy[i] = random_value(2, i);
-    xc_team *team;
     xc_error error;
-    assert_int_equal(xc_team_create(threads, &team, &error), XC_OK);
-    xc_block_memory memory;
-    backend->block_memory(backend, &block, s->batch, &memory);
     xc_block_args args = {.block = &block,
                           .trials = 1,
                           .batch = s->batch,
                           .training = 1,
-                          .team = team,
                           .x = x,
                           .x_skip = zeros,
                           .parameters = parameters,
@@ -92,34 +87,16 @@ static results run(const xc_backend *backend, const shape *s, const xc_activatio
                           .clipped = &r.clipped,
                           .dy = dy,
                           .dx = r.dx,
-                          .dx_skip = dx_skip,
-                          .saved_stride = memory.saved,
-                          .thread_scratch_stride = memory.thread_scratch};
-    args.saved = backend->allocate(backend, memory.saved);
-    args.scratch = backend->allocate(backend, memory.scratch);
-    args.thread_scratch = backend->allocate(backend, memory.thread_scratch * (size_t)xc_team_threads(team));
+                          .dx_skip = dx_skip};
+    begin_block(backend, &args, threads);
     assert_int_equal(backend->add_block_forward(backend, &args, &error), XC_OK);
     assert_int_equal(backend->add_block_backward(backend, &args, &error), XC_OK);
-    backend->release(backend, args.saved);
-    backend->release(backend, args.scratch);
-    backend->release(backend, args.thread_scratch);
-    xc_team_free(team);
+    end_block(backend, &args);
     free(zeros), free(parameters), free(dy), free(dx_skip);
     return r;
 }
 
 static void release(results *r) { free(r->y), free(r->dx), free(r->gradients), free(r->running); }
-
-/* The set's backend; skips where the processor has no such instructions. */
-static const xc_backend *backend_of(void **state) {
-    const xc_backend *backend;
-    xc_error error;
-    setenv("EXPCONV_ISA", *state, 1);
-    const xc_status status = xc_backend_cpu(&backend, &error);
-    unsetenv("EXPCONV_ISA");
-    if (status != XC_OK) skip();
-    return backend;
-}
 
 /* ---- statistics -------------------------------------------------------------------------------------------------- */
 

@@ -10,11 +10,9 @@ import os
 from keep_memory import keep_memory
 
 keep_memory()
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import serve
+import tf_start
 
 
 def parse():
@@ -66,11 +64,8 @@ def keras_network(args, layers):
 
 class Step:
     def __init__(self, args):
-        import tensorflow as tf
-        tf.config.threading.set_intra_op_parallelism_threads(args.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self.tf = tf = tf_start.start(args.threads)
         import tf_zoo
-        self.tf = tf
         tf.random.set_seed(args.seed)
         x, y = serve.one_hot_batch(args)
         if args.layers == "keras":

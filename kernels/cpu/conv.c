@@ -68,12 +68,8 @@ static void clear_gaps(cpu_trial *b) {
         memset(cpu_z_row(b, n, 0) - b->gap * b->columns, 0, b->gap * b->columns * sizeof(float));
 }
 
-void xc_cpu_input_gradient_begin(cpu_trial *b) {
-    clear_gaps(b);
-    pack_for_input(b, cpu_all_panels(b->channels));
-}
-
-void xc_cpu_input_gradient(const cpu_trial *b, size_t n, size_t count) {
+/* dx of sequences whose dz is there. */
+static void input_gradient(const cpu_trial *b, size_t n, size_t count) {
     const size_t rows = b->conv_length + b->gap;
     const cpu_rows in = {b->z + (n * rows + (size_t)b->block->pad_left) * b->columns, rows * b->columns, b->columns};
     const cpu_rows out = {b->dx + n * b->length * b->channels, b->length * b->channels, b->channels};
@@ -95,7 +91,7 @@ static void backward(void *context, int thread, int threads) {
         cpu_rows left = windows(b, n, share.begin, share.end - share.begin);
         left.first -= share.begin * left.sample_stride;
         xc_cpu_tail_rows(b, n + share.begin, share.end - share.begin);
-        if (b->dx) xc_cpu_input_gradient(b, n + share.begin, share.end - share.begin);
+        if (b->dx) input_gradient(b, n + share.begin, share.end - share.begin);
         xc_team_barrier(b->team);
         weight_gradient(b, &left, n, count, panels);
     }

@@ -13,6 +13,8 @@
 
 #include "vector.h"
 
+/* X(n): every size. */
+#define DFT_SIZES(X) X(8) X(12) X(16) X(24) X(32) X(48)
 #define DFT_LARGEST 48
 
 /* cos and sin of 2 pi k / 32 for k = 0 .. 7, and of 2 pi k / 48 for k = 0 .. 11. */

@@ -40,13 +40,13 @@ static void set_sizes(cpu_trial *b, const xc_block *block, int32_t batch) {
     b->strip_rows = rows < 1 ? 1 : rows > STRIP_ROWS ? STRIP_ROWS : rows;
 }
 
-/* Floats of the packed kernel, either way, and of the motif block's tables. */
+/* Floats of the packed kernel, either way, or of the motif block's tables. */
 static size_t panel_floats(const cpu_trial *b) {
     if (b->block->kind == XC_BLOCK_ADD || b->spectral.size) return 0;
+    if (b->block->kind == XC_BLOCK_MOTIF) return motif_table_floats(b);
     const size_t forward = b->width * b->channels * b->columns;
     const size_t backward = b->width * b->columns * round_up(b->channels, LANES);
-    const size_t tables = b->block->kind == XC_BLOCK_MOTIF ? motif_table_floats(b) : 0;
-    return larger(larger(forward, backward), tables);
+    return larger(forward, backward);
 }
 
 /* The tiles' points, and the kernel's: forward's are not wanted any more when backward puts its own there. */

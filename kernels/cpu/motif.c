@@ -18,13 +18,6 @@ static xc_range sequences_of(const cpu_trial *b, size_t unit, int thread, int th
     return (xc_range){share.begin * unit, share.end * unit < b->batch ? share.end * unit : b->batch};
 }
 
-/* Sequences whose bits of dropout are whole bytes. */
-static size_t byte_unit(const cpu_trial *b) {
-    size_t unit = 1;
-    while (unit * b->conv_length * b->filters % 8 != 0) unit *= 2;
-    return unit;
-}
-
 static void forward(void *context, int thread, int threads) {
     const cpu_trial *shared = context;
     uint64_t clipped;
@@ -37,7 +30,7 @@ static void forward(void *context, int thread, int threads) {
     xc_cpu_motif_factors(&b, columns);
     xc_cpu_motif_build(&b, columns);
     xc_team_barrier(b.team);
-    if (b.motif.fused) xc_cpu_motif_forward_pass(&b, sequences_of(&b, byte_unit(&b), thread, threads));
+    if (b.motif.fused) xc_cpu_motif_forward_pass(&b, sequences_of(&b, cpu_byte_unit(&b), thread, threads));
     if (clipped > 0) __atomic_fetch_add(shared->clipped, clipped, __ATOMIC_RELAXED);
 }
 

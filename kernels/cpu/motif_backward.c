@@ -48,7 +48,7 @@ static void slope_from_input(const cpu_trial *b, size_t c, size_t output, size_t
             if (b->block->pool > 1)
                 kept = motif_route(b, output + r, c + i) != (int32_t)ROUTE_DROPPED;
             else
-                kept = cpu_kept(b->dropped, (output + r) * b->filters + c + i);
+                kept = cpu_kept(b->dropped, (output + r) * b->filters + c + i, b->filters - c - i);
             v_store(to, v_where(kept, v_load(to) * keep));
         }
 }

@@ -18,14 +18,14 @@ void xc_cpu_motif_count_clipped(const forward_pass *p, const float *u, size_t ro
 INLINE void store_rows(const forward_pass *p, const float *u, size_t rows, size_t element, const int vectors,
                        const finish as, const cpu_drop drop) {
     const cpu_trial b = *p->b;                                            /* whose pointers no store can change */
-    const size_t last = b.filters - p->c - (size_t)(vectors - 1) * LANES; /* filters of the last vector */
+    const size_t last = b.filters - p->c - (size_t)(vectors - 1) * LANES; /* filters from the last vector on */
     const vfloat keep = v_set(cpu_keep_factor(&b)), scale = v_set(b.activation.scale);
     for (size_t r = 0; r < rows; r++, element += b.filters)
         for (int v = 0; v < vectors; v++, u += LANES) {
-            const size_t e = element + (size_t)v * LANES;
+            const size_t e = element + (size_t)v * LANES, left = (size_t)(vectors - 1 - v) * LANES + last;
             vfloat y = finished(as, v_load(u), scale);
-            if (drop != DROP_NONE) y = v_where(cpu_kept_as(drop, b.dropped, e), y * keep);
-            v_store_part(b.y + e, y, v == vectors - 1 ? last : LANES);
+            if (drop != DROP_NONE) y = v_where(cpu_kept_as(drop, b.dropped, e, left), y * keep);
+            v_store_part(b.y + e, y, left);
         }
 }
 
@@ -84,10 +84,11 @@ static float reach_of(const cpu_trial *b) {
 static forward_pass make_pass(cpu_trial *b) {
     const xc_activation *a = &b->activation;
     const float bound = reach_of(b), scaled = 1.0001f * bound * (a->scale < 0 ? -a->scale : a->scale);
-    const bool numbers = bound < 1e30f, near = numbers && scaled < a->clip && scaled<87, pooled = b->block->pool> 1;
+    const bool pooled = b->block->pool > 1, numbers = bound < 1e30f;
+    const bool below_clip = numbers && scaled < a->clip, near = below_clip && scaled < 87;
     forward_pass p = {
         .b = b,
-        .counts = cpu_counts(b) && !(numbers && scaled < a->clip),
+        .counts = cpu_counts(b) && !below_clip,
         .monotone = xc_cpu_is_monotone(a),
         .keeps_peak = !motif_slope_from_output(a),
         .drop = cpu_drop_of(b),
@@ -102,9 +103,7 @@ static forward_pass make_pass(cpu_trial *b) {
 /* As many sequences as have their bits of dropout in the second cache, and that begin at a whole byte of them. */
 static size_t chunk_of(const cpu_trial *b) {
     const size_t elements = b->conv_length * b->filters;
-    size_t unit = 1;
-    while (unit * elements % 8 != 0) unit *= 2;
-    return round_up(((size_t)512 << 10) / elements + 1, unit);
+    return round_up(((size_t)512 << 10) / elements + 1, cpu_byte_unit(b));
 }
 
 static void drop(cpu_trial *b, size_t first, size_t count) {

@@ -19,6 +19,7 @@ typedef struct windows {
 typedef struct strip {
     const float *u, *keys; /* (rows,panel); keys are compared */
     size_t rows, element;  /* number of the first row's first element in this panel */
+    size_t left;           /* filters from the panel on */
     size_t pool, count;    /* windows */
     size_t place;          /* of the first row in the first window */
     bool begins;           /* the first window with it */
@@ -49,7 +50,8 @@ INLINE void choose_simply(const cpu_trial *b, const strip *s, windows *w, const 
             for (int v = 0; v < vectors; v++) {
                 const size_t e = s->element + r * b->filters + (size_t)v * LANES;
                 vfloat key = v_load(s->u + (r * (size_t)vectors + (size_t)v) * LANES);
-                if (drop != DROP_NONE) key = v_select(cpu_kept_as(drop, b->dropped, e), key, lowest);
+                if (drop != DROP_NONE)
+                    key = v_select(cpu_kept_as(drop, b->dropped, e, s->left - (size_t)v * LANES), key, lowest);
                 at[v] = v_select_int(key > best[v], place, at[v]);
                 best[v] = v_at_least(key, best[v]);
             }
@@ -76,7 +78,7 @@ static void choose_carefully(const forward_pass *p, const strip *s, windows *w, 
         const vfloat key = v_load(s->keys + row);
         vint take = (key > best) | (key != key);
         if (b->dropped) {
-            const vint kept = cpu_kept(b->dropped, s->element + r * b->filters + c);
+            const vint kept = cpu_kept(b->dropped, s->element + r * b->filters + c, s->left - c);
             take &= kept;
             gap = v_select_int(kept | (gap < place), gap, place);
         }
@@ -175,6 +177,7 @@ static void make_windows(const forward_pass *p, size_t n, int64_t start, size_t 
         strip s = {.u = u, .rows = end - l < ROWS ? end - l : ROWS, .pool = pool, .count = count, .begins = l == begin};
         s.place = (size_t)((int64_t)l - start);
         s.element = (n * b->conv_length + l) * b->filters + p->c;
+        s.left = b->filters - p->c;
         s.keys = make_strip(p, n, l, s.rows, u, keys);
         choose(p, &s, w);
     }

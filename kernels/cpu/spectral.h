@@ -6,10 +6,11 @@
  *     z = S join(split_x(A x) . split_w(A w)),     3 N / 2 - 1 products a tile instead of K (N - K + 1)
  *
  * summed over channels between split and join: one small matrix product a point. This is linear in each argument, so
- * the gradients are its transposes and nothing is approximated but the rounding: with d = transposed join and A of dz,
+ * the gradients are its transposes, a tile of dz standing for z, and nothing is approximated but the rounding:
  *
- *     dx = S transposed split_x(d . split_w(A w))  (tiles overlap and are added),     dw = S transposed
- * split_w(split_x(A x) . d)
+ *     d  = join^T A dz
+ *     dx = S split_x^T (d . split_w(A w)),     tiles overlap and are added
+ *     dw = S split_w^T (split_x(A x) . d)
  *
  * Source: Cooley and Tukey 1965 (transform), Karatsuba 1962 (product), Winograd 1980 (transposition).
  */

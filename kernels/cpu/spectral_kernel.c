@@ -20,9 +20,14 @@ static void pack_points(const cpu_trial *b, const float *taps, size_t rows, size
     for (size_t c = 0; c < columns; c += LANES)
         for (size_t r = of.begin; r < of.end; r++) {
             float *to = points + xc_cpu_packed_place(rows, columns, r, c);
-#define CALL(n) kernel_in(n, taps + r * row_stride + c, rows * row_stride, b->width, columns - c, to, plane)
-            SPECTRAL_SIZES(b->spectral.size, CALL)
-#undef CALL
+            switch (b->spectral.size) {
+#define CASE(n)                                                                                       \
+    case n:                                                                                           \
+        kernel_in(n, taps + r * row_stride + c, rows * row_stride, b->width, columns - c, to, plane); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
 }
 
@@ -60,8 +65,13 @@ void xc_cpu_spectral_gradient(cpu_trial *b, xc_range channels) {
         for (size_t f = 0; f < b->filters; f += LANES) {
             const float *points = s->sum + c * b->columns + f;
             float *taps = b->dkernel + c * b->filters + f;
-#define CALL(n) gradient_out(n, points, s->sum_plane, taps, b->channels * b->filters, b->width, b->filters - f)
-            SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
+            switch (s->size) {
+#define CASE(n)                                                                                          \
+    case n:                                                                                              \
+        gradient_out(n, points, s->sum_plane, taps, b->channels * b->filters, b->width, b->filters - f); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
 }

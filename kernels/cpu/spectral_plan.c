@@ -1,5 +1,6 @@
 /* spectral_plan.c: whether a convolution goes through the Fourier domain, and in tiles of which size: by counting.
  */
+#include "dft.h"
 #include "trial.h"
 
 /* What one real transform of n points costs a channel, in multiply-adds, with its loads and stores. Measured: beyond 32
@@ -25,7 +26,9 @@ void xc_cpu_spectral_plan(cpu_trial *b) {
     *s = (cpu_spectral){0};
     if (b->block->kind != XC_BLOCK_CONV || b->width < 3) return;
     size_t best = b->conv_length * b->width * b->channels * b->filters;
-    static const size_t sizes[] = {8, 12, 16, 24, 32, 48};
+#define SIZE(n) n,
+    static const size_t sizes[] = {DFT_SIZES(SIZE)};
+#undef SIZE
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i] > b->width && cost(b, sizes[i]) < best) {
             best = cost(b, sizes[i]);

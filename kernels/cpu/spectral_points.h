@@ -9,29 +9,6 @@
 
 #include "dft.h"
 
-/* Runs `call(size)` for the transform's size, a constant within it. */
-#define SPECTRAL_SIZES(size, call) \
-    switch (size) {                \
-        case 8:                    \
-            call(8);               \
-            break;                 \
-        case 12:                   \
-            call(12);              \
-            break;                 \
-        case 16:                   \
-            call(16);              \
-            break;                 \
-        case 24:                   \
-            call(24);              \
-            break;                 \
-        case 32:                   \
-            call(32);              \
-            break;                 \
-        case 48:                   \
-            call(48);              \
-            break;                 \
-    }
-
 INLINE void spectral_ends_store(const vfloat *h, float *points, size_t plane) {
     v_store(points, h[0]);
     v_store(points + plane, h[1]);
@@ -113,23 +90,26 @@ INLINE void spectral_unjoin(const int n, const vfloat *h, float *points, size_t 
 }
 
 /* The transforms of a size that the compiler knows. */
-#define SPECTRAL_CASE(direction, size, ...)    \
-    case size:                                 \
-        dft_##direction##_##size(__VA_ARGS__); \
+INLINE void spectral_analyse(const int n, const float *x, size_t stride, vfloat *h) {
+    switch (n) {
+#define CASE(size)                         \
+    case size:                             \
+        dft_analysis_##size(x, stride, h); \
         break;
-#define SPECTRAL_BY_SIZE(direction, n, ...)       \
-    switch (n) {                                  \
-        SPECTRAL_CASE(direction, 8, __VA_ARGS__)  \
-        SPECTRAL_CASE(direction, 12, __VA_ARGS__) \
-        SPECTRAL_CASE(direction, 16, __VA_ARGS__) \
-        SPECTRAL_CASE(direction, 24, __VA_ARGS__) \
-        SPECTRAL_CASE(direction, 32, __VA_ARGS__) \
-        SPECTRAL_CASE(direction, 48, __VA_ARGS__) \
+        DFT_SIZES(CASE)
+#undef CASE
     }
-INLINE void spectral_analyse(const int n, const float *x, size_t stride,
-                             vfloat *h){SPECTRAL_BY_SIZE(analysis, n, x, stride, h)} INLINE
-    void spectral_synthesise(const int n, const vfloat *h, float *y, size_t stride) {
-    SPECTRAL_BY_SIZE(synthesis, n, h, y, stride)
+}
+
+INLINE void spectral_synthesise(const int n, const vfloat *h, float *y, size_t stride) {
+    switch (n) {
+#define CASE(size)                          \
+    case size:                              \
+        dft_synthesis_##size(h, y, stride); \
+        break;
+        DFT_SIZES(CASE)
+#undef CASE
+    }
 }
 
 #endif

@@ -81,9 +81,14 @@ void xc_cpu_spectral_x_in(cpu_trial *b, size_t first, xc_range tiles) {
         float *points = s->x + t * s->channels;
         prefetch(rows + s->size * b->channels, s->step * b->channels);
         for (size_t c = 0; c < s->channels; c += LANES) {
-#define CALL(n) tile_in(n, true, rows + c, b->channels, at.x_there, b->channels - c, points + c, s->x_plane)
-            SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
+            switch (s->size) {
+#define CASE(n)                                                                                       \
+    case n:                                                                                           \
+        tile_in(n, true, rows + c, b->channels, at.x_there, b->channels - c, points + c, s->x_plane); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
     }
 }
@@ -95,9 +100,14 @@ void xc_cpu_spectral_z_in(cpu_trial *b, size_t first, xc_range tiles) {
         const float *rows = cpu_z_row(b, at.sequence, at.z_begin); /* (step,Fs) */
         float *points = s->z + t * b->columns;
         for (size_t f = 0; f < b->columns; f += LANES) {
-#define CALL(n) tile_in(n, false, rows + f, b->columns, at.z_there, LANES, points + f, s->z_plane)
-            SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
+            switch (s->size) {
+#define CASE(n)                                                                             \
+    case n:                                                                                 \
+        tile_in(n, false, rows + f, b->columns, at.z_there, LANES, points + f, s->z_plane); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
     }
 }
@@ -117,9 +127,14 @@ void xc_cpu_spectral_z_out(cpu_trial *b, size_t first, xc_range tiles) {
         float *z = cpu_z_row(b, at.sequence, at.z_begin); /* (rows,Fs) */
         const float *points = s->z + t * b->columns;
         for (size_t f = 0; f < b->columns; f += LANES) {
-#define CALL(n) tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, at.z_there.end)
-            SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
+            switch (s->size) {
+#define CASE(n)                                                                                         \
+    case n:                                                                                             \
+        tile_z_out(n, points + f, s->z_plane, v_load(b->start + f), z + f, b->columns, at.z_there.end); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
     }
 }
@@ -145,9 +160,14 @@ void xc_cpu_spectral_x_out(cpu_trial *b, size_t first, xc_range sequences) {
         float *dx = b->dx + x_offset(b, &at); /* (N,C) */
         const float *points = s->x + t * s->channels;
         for (size_t c = 0; c < s->channels; c += LANES) {
-#define CALL(n) tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, at.x_there, b->channels - c)
-            SPECTRAL_SIZES(s->size, CALL)
-#undef CALL
+            switch (s->size) {
+#define CASE(n)                                                                                  \
+    case n:                                                                                      \
+        tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, at.x_there, b->channels - c); \
+        break;
+                DFT_SIZES(CASE)
+#undef CASE
+            }
         }
     }
 }

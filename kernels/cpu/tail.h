@@ -12,10 +12,14 @@ typedef enum cpu_fused { FUSED_NOT, FUSED_LINEAR, FUSED_RELU, FUSED_EXPONENTIAL 
 
 INLINE cpu_fused cpu_fused_of(const cpu_trial *b) {
     switch (b->activation.kind) {
-    case XC_LINEAR: return FUSED_LINEAR;
-    case XC_RELU: return FUSED_RELU;
-    case XC_EXPONENTIAL: return FUSED_EXPONENTIAL;
-    default: return FUSED_NOT;
+        case XC_LINEAR:
+            return FUSED_LINEAR;
+        case XC_RELU:
+            return FUSED_RELU;
+        case XC_EXPONENTIAL:
+            return FUSED_EXPONENTIAL;
+        default:
+            return FUSED_NOT;
     }
 }
 
@@ -30,8 +34,8 @@ INLINE cpu_drop cpu_drop_of(const cpu_trial *b) {
     return !b->dropped ? DROP_NONE : LANES % 8 || b->filters % 8 ? DROP_ANY : DROP_BYTES;
 }
 
-INLINE vint cpu_kept_as(const cpu_drop drop, const uint8_t *dropped, size_t e) {
-    return drop == DROP_BYTES ? cpu_kept_bytes(dropped, e) : cpu_kept(dropped, e);
+INLINE vint cpu_kept_as(const cpu_drop drop, const uint8_t *dropped, size_t e, size_t left) {
+    return drop == DROP_BYTES ? cpu_kept_bytes(dropped, e, left) : cpu_kept(dropped, e, left);
 }
 
 /* What the slope of an exponential is made of. */
@@ -59,7 +63,7 @@ INLINE vfloat cpu_plain_gradient(const cpu_trial *b, const cpu_exponential_slope
                                  vfloat keep) {
     const vfloat dy = v_load_part(b->dy + e, left);
     if (as == FUSED_EXPONENTIAL) return cpu_fused_gradient(s, by, as, z, v_load_part(b->y + e, left), dy, keep);
-    vfloat d = drop == DROP_NONE ? dy : v_where(cpu_kept_as(drop, b->dropped, e), dy * keep);
+    vfloat d = drop == DROP_NONE ? dy : v_where(cpu_kept_as(drop, b->dropped, e, left), dy * keep);
     return as == FUSED_LINEAR ? d : v_where(cpu_normalised(by, z) > 0.0f, d);
 }
 

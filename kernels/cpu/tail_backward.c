@@ -10,7 +10,7 @@ INLINE vint passes(const cpu_trial *b, size_t output, size_t f) {
         const vshort route = *(const vshort_memory *)(b->route + output * b->columns + f);
         return __builtin_convertvector(route, vint) != (int32_t)ROUTE_DROPPED;
     }
-    return cpu_kept(b->dropped, output * b->filters + f);
+    return cpu_kept(b->dropped, output * b->filters + f, b->filters - f);
 }
 
 /* dy to du, and u to the strip, for the slopes. */

@@ -35,7 +35,8 @@ INLINE vfloat output_of(const cpu_trial *b, const float *row, size_t f, size_t e
         const cpu_normaliser by = cpu_normaliser_of(b, f);
         value = cpu_fused_value(b, as, cpu_normalised(&by, value));
     }
-    return drop == DROP_NONE ? value : v_where(cpu_kept_as(drop, b->dropped, element + f), value * keep);
+    return drop == DROP_NONE ? value
+                             : v_where(cpu_kept_as(drop, b->dropped, element + f, b->filters - f), value * keep);
 }
 
 /* `rows` rows, of which the first element has number `element`. */

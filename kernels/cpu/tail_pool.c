@@ -48,7 +48,7 @@ INLINE void choose(const cpu_trial *b, const window *w, const choice *to, const 
             const vfloat key = fused ? cpu_normalised(&by, z) : v_load(w->keys + p * b->columns + f);
             vint take = (key > best) | (key != key);
             if (drop) {
-                const vint kept = cpu_kept(b->dropped, w->element + p * b->filters + f);
+                const vint kept = cpu_kept(b->dropped, w->element + p * b->filters + f, b->filters - f);
                 take &= kept;
                 gap = v_select_int(kept | (gap < place), gap, place);
             }
@@ -138,7 +138,8 @@ INLINE void scan(const cpu_trial *b, const window *w, size_t f, const int vector
             const size_t column = f + (size_t)v * LANES;
             vfloat key = (vfloat)((vint)v_load(w->z + p * b->columns + column) ^ sign[v]);
             vint take = numbers ? key > best[v] : (key > best[v]) | (key != key);
-            if (drop != DROP_NONE) take &= cpu_kept_as(drop, b->dropped, w->element + p * b->filters + column);
+            if (drop != DROP_NONE)
+                take &= cpu_kept_as(drop, b->dropped, w->element + p * b->filters + column, b->filters - column);
             best[v] = v_select(take, key, best[v]);
             at[v] = v_select_int(take, place, at[v]);
         }

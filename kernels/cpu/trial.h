@@ -97,10 +97,10 @@ typedef struct cpu_trial {
     double *partial_sums; /* (ranges,2,Fs) what `sums` is made of */
     double *bias_sums;    /* (N,Fs) sums of dz over each sequence; NULL without bias */
     size_t strip_rows;    /* rows of Fs floats that a strip holds */
-    float *panels;     /* packed kernel, see gemm.h; the motif block's tables */
-    float *padded;     /* a chunk of x with its zeros, see conv.c */
-    float *gathered;   /* (rows of a gradient chunk, OUTER_COLUMNS), see gemm.h */
-    float *du;         /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
+    float *panels;        /* packed kernel, see gemm.h; the motif block's tables */
+    float *padded;        /* a chunk of x with its zeros, see conv.c */
+    float *gathered;      /* (rows of a gradient chunk, OUTER_COLUMNS), see gemm.h */
+    float *du;            /* (N,Lp,Fs) gradient at the winners' inputs of the activation */
 
     /* Scratch of one thread, see xc_cpu_each_range. */
     unsigned char *thread_scratch; /* (threads, thread_stride) of all */
@@ -139,13 +139,18 @@ INLINE size_t cpu_chunk(const cpu_trial *b, size_t rows, size_t row_floats) {
     return fit < 1 ? 1 : fit < b->batch ? fit : b->batch;
 }
 
-/* What the threads of a team take one after another, and what partial sums are over: some sequences, as many as make
- * RANGE_ROWS rows, whose bits of dropout are whole bytes. */
+/* The fewest sequences whose bits of dropout are whole bytes: what threads share is a multiple of it. */
+INLINE size_t cpu_byte_unit(const cpu_trial *b) {
+    size_t unit = 1;
+    while (unit * b->conv_length * b->filters % 8 != 0) unit *= 2;
+    return unit;
+}
+
+/* What the threads of a team take one after another, and what partial sums are over: as many sequences as make
+ * RANGE_ROWS rows. */
 #define RANGE_ROWS 128
 INLINE size_t cpu_range(const cpu_trial *b) {
-    size_t least = 1;
-    while (least * b->conv_length * b->filters % 8) least *= 2;
-    return round_up((RANGE_ROWS + b->conv_length - 1) / b->conv_length, least);
+    return round_up((RANGE_ROWS + b->conv_length - 1) / b->conv_length, cpu_byte_unit(b));
 }
 INLINE size_t cpu_ranges(const cpu_trial *b) { return (b->batch + cpu_range(b) - 1) / cpu_range(b); }
 
@@ -178,22 +183,19 @@ INLINE size_t cpu_gradient_chunk(const cpu_trial *b) {
 #define xc_cpu_take_thread XC_ISA_NAME(xc_cpu_take_thread)
 void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b);
-void xc_cpu_take_thread(cpu_trial *b, int thread); /* gives this copy of a trial a thread's scratch; loaded: thread 0's */
+/* Gives this copy of a trial a thread's scratch; as loaded it has thread 0's. */
+void xc_cpu_take_thread(cpu_trial *b, int thread);
 
-/* motif.c: a whole block. conv.c, ops.c: the linear parts. Backward calls xc_cpu_tail_rows for the rows it is about to read. */
+/* motif.c: a whole block. conv.c, ops.c: the linear parts. Backward calls xc_cpu_tail_rows for the rows it is about to
+ * read. */
 #define xc_cpu_motif_forward XC_ISA_NAME(xc_cpu_motif_forward)
 #define xc_cpu_motif_backward XC_ISA_NAME(xc_cpu_motif_backward)
 #define xc_cpu_conv_forward XC_ISA_NAME(xc_cpu_conv_forward)
 #define xc_cpu_conv_backward XC_ISA_NAME(xc_cpu_conv_backward)
-#define xc_cpu_input_gradient_begin XC_ISA_NAME(xc_cpu_input_gradient_begin)
-#define xc_cpu_input_gradient XC_ISA_NAME(xc_cpu_input_gradient)
 void xc_cpu_motif_forward(cpu_trial *b);
 void xc_cpu_motif_backward(cpu_trial *b);
 void xc_cpu_conv_forward(cpu_trial *b);
 void xc_cpu_conv_backward(cpu_trial *b);
-/* dx of sequences whose dz is there; begin packs the kernel, over the motif block's tables. */
-void xc_cpu_input_gradient_begin(cpu_trial *b);
-void xc_cpu_input_gradient(const cpu_trial *b, size_t first_sequence, size_t sequences);
 
 /* ranges.c: work(b, first sequence, sequences, partial sums) of every range of the batch by the threads of the team,
  * each with its own strip and keys. */
@@ -215,10 +217,10 @@ void xc_cpu_norm_constants(cpu_trial *b);
 #define xc_cpu_tail_rows XC_ISA_NAME(xc_cpu_tail_rows)
 #define xc_cpu_tail_end XC_ISA_NAME(xc_cpu_tail_end)
 void xc_cpu_tail_forward(cpu_trial *b);
-void xc_cpu_tail_begin(cpu_trial *b);                                         /* dy to du, gradients of batch norm */
+void xc_cpu_tail_begin(cpu_trial *b); /* dy to du, gradients of batch norm */
 /* z to dz, each sequence once; threads may do so with some sequences each. */
 void xc_cpu_tail_rows(const cpu_trial *b, size_t first_sequence, size_t sequences);
-void xc_cpu_tail_end(cpu_trial *b);                                           /* gradient of the bias */
+void xc_cpu_tail_end(cpu_trial *b); /* gradient of the bias */
 
 /* activation.c: in place on `count` floats, a multiple of LANES. */
 #define xc_cpu_activate XC_ISA_NAME(xc_cpu_activate)
@@ -234,8 +236,7 @@ bool xc_cpu_is_monotone(const xc_activation *activation); /* never decreases, so
  * more, to whole bytes. `first` is a multiple of 8, the threshold above 0. */
 void xc_cpu_dropout(uint8_t *dropped, size_t first, size_t count, uint32_t threshold, uint64_t seed, uint32_t stream,
                     uint64_t step);
-/* Room for `count` bits, with 8 bytes more, that cpu_kept may read. */
-INLINE size_t cpu_dropout_bytes(size_t count) { return round_up((count + 7) / 8, 8) + 8; }
+INLINE size_t cpu_dropout_bytes(size_t count) { return (count + 7) / 8; }
 
 /* Lanes whose bit of `word`, from bit 0 on, is not set. */
 INLINE vint cpu_clear_bits(uint32_t word) {
@@ -244,16 +245,26 @@ INLINE vint cpu_clear_bits(uint32_t word) {
     return (v_set_int((int32_t)word) & bit) == 0;
 }
 
-/* Lanes e .. e + LANES - 1 that are kept; the second where e is a multiple of 8. Bytes beyond the lanes' are hardly
- * touched, as another thread may be writing them. */
-INLINE vint cpu_kept(const uint8_t *dropped, size_t e) {
-    uint32_t word = 0;
-    memcpy(&word, dropped + e / 8, LANES <= 8 ? 2 : 4);
+/* Of lanes e .. e + LANES - 1 of a row that has `left` elements from e on, those that are kept; beyond `left`,
+ * anything. No byte is read that the row has no element in: the next row may be another thread's, which is writing it.
+ */
+INLINE vint cpu_kept(const uint8_t *dropped, size_t e, size_t left) {
+    const uint8_t *at = dropped + e / 8;
+    const size_t bits = e % 8 + (left < LANES ? left : LANES);
+    uint32_t word = at[0];
+    if (LANES == 8 && left > LANES) { /* the row goes on in the second byte: no branch in what is done most */
+        word |= (uint32_t)at[1] << 8;
+    } else {
+        if (bits > 8) word |= (uint32_t)at[1] << 8;
+        if (bits > 16) word |= (uint32_t)at[2] << 16;
+    }
     return cpu_clear_bits(word >> e % 8);
 }
-INLINE vint cpu_kept_bytes(const uint8_t *dropped, size_t e) {
-    uint32_t word = 0;
-    memcpy(&word, dropped + e / 8, LANES <= 8 ? 1 : 2);
+
+/* The same where e is a multiple of 8 and so is the row's length. */
+INLINE vint cpu_kept_bytes(const uint8_t *dropped, size_t e, size_t left) {
+    uint32_t word = dropped[e / 8];
+    if (LANES > 8 && left > 8) word |= (uint32_t)dropped[e / 8 + 1] << 8;
     return cpu_clear_bits(word);
 }
 
