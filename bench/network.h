@@ -87,6 +87,8 @@ static inline double network_forward_operations(const xc_model *model) {
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
+enum { RUNNER_STEPS = 200 }; /* most of a round */
+
 typedef struct runner {
     xc_pack *pack;
     xc_team *team; /* threads within its step; NULL: one */
@@ -95,6 +97,7 @@ typedef struct runner {
     xc_random_sequence random;
     int32_t batch;
     int steps;
+    double times[RUNNER_STEPS]; /* milliseconds of each */
     xc_status status;
     xc_error error;
 } runner;
@@ -145,17 +148,24 @@ fail:
 static inline void runner_thread(void *context, int thread) {
     runner *r = (runner *)context + thread;
     r->status = XC_OK;
-    for (int i = 0; i < r->steps && r->status == XC_OK; i++) r->status = runner_step(r);
+    for (int i = 0; i < r->steps && r->status == XC_OK; i++) {
+        const double start = xc_seconds();
+        r->status = runner_step(r);
+        r->times[i] = 1e3 * (xc_seconds() - start);
+    }
 }
 
-/* Milliseconds a step of `side` runners at the same time. */
+/* Milliseconds a step of `side` runners at the same time, all together: of each its median step, as of the peers
+ * (peer_round). */
 static inline xc_status runner_round(runner *runners, int side, int steps, double *milliseconds, xc_error *error) {
+    double rate = 0;
     for (int i = 0; i < side; i++) runners[i].steps = steps;
-    const double start = xc_seconds();
     xc_parallel(side, runner_thread, runners);
-    *milliseconds = 1e3 * (xc_seconds() - start) / steps / side;
-    for (int i = 0; i < side; i++)
+    for (int i = 0; i < side; i++) {
         if (runners[i].status != XC_OK) return *error = runners[i].error, runners[i].status;
+        rate += 1 / measure_median(runners[i].times, (size_t)steps);
+    }
+    *milliseconds = 1 / rate;
     return XC_OK;
 }
 

@@ -6,9 +6,10 @@
  *
  *     train_step [--rounds 5] [--batch 100] [MODEL ...]
  *
- * Prints a JSON line per model, system and arrangement: milliseconds a step (wall time of a round over its steps over
- * its trials), operations and bytes counted, and the floor: the operations of direct convolution over the measured
- * multiply-add rate of the cores in use, which a form of fewer operations may go below. Then two rows of the table.
+ * Prints a JSON line per model, system and arrangement: milliseconds a step (of a round the median step, over the
+ * trials that ran at the same time), operations and bytes counted, and the floor: the operations of direct convolution
+ * over the measured multiply-add rate of the cores in use, which a form of fewer operations may go below. Then two rows
+ * of the table.
  */
 #include "floors.h"
 #include "network.h"
@@ -16,6 +17,7 @@
 
 #define MAX_ROUNDS 99
 #define SEQUENCES 2000
+#define ROUND_SECONDS 0.4 /* of a round's steps, if they were at their floor */
 
 typedef struct arrangement {
     const char *text;
@@ -153,8 +155,10 @@ static xc_status measure_model(question *q, int number, const xc_backend *backen
     XC_TRY(network_split(SEQUENCES, model.length, MODELS[number].classes, &split, error));
     q->operations = network_operations(&model, q->batch);
     q->bytes = step_bytes(&model, q->batch);
-    const double guess = q->operations / (0.3 * q->floors.peak); /* seconds a step */
-    q->steps = guess > 0.25 ? 2 : guess < 0.01 ? 40 : (int)(0.4 / guess);
+    const double floor = q->operations / q->floors.peak / q->cores; /* seconds */
+    q->steps = floor < ROUND_SECONDS / RUNNER_STEPS ? RUNNER_STEPS
+               : floor > ROUND_SECONDS / 3          ? 3
+                                                    : ROUND_SECONDS / floor;
     q->ours[OURS_ONE].text = "1 trial x 1 thread", q->ours[OURS_ONE].side = q->ours[OURS_ONE].threads = 1;
     q->ours[OURS_ALONE].text = "1 trial x all threads", q->ours[OURS_ALONE].side = 1;
     q->ours[OURS_SIDE].text = "a trial a core x 1 thread", q->ours[OURS_SIDE].threads = 1;
