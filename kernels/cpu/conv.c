@@ -49,6 +49,7 @@ void xc_cpu_conv_forward(cpu_trial *b) {
     if (b->spectral.size) return xc_cpu_spectral_forward(b);
     xc_cpu_norm_begin(b);
     xc_team_run(b->team, forward, b);
+    xc_cpu_each_range(b, xc_cpu_norm_range);
     xc_cpu_norm_end(b);
 }
 

@@ -4,7 +4,6 @@
 #include "motif.h"
 
 static void write_rows(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
-    (void)partial_sums;
     float strip[MOTIF_STRIP_FLOATS];
     for (size_t c = 0; c < b->filters; c += MOTIF_PANEL) {
         const size_t wide = (size_t)motif_vectors(b, c) * LANES;
@@ -16,6 +15,7 @@ static void write_rows(cpu_trial *b, size_t first, size_t sequences, double *par
                     memcpy(cpu_z_row(b, n, l + r) + c, strip + r * wide, wide * sizeof(float));
             }
     }
+    xc_cpu_norm_range(b, first, sequences, partial_sums);
 }
 
 void xc_cpu_motif_rows_forward(cpu_trial *b) {

@@ -80,7 +80,7 @@ static void add_strip(const cpu_trial *b, const float *z, size_t rows, size_t be
     }
 }
 
-static void range_statistics(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
+void xc_cpu_norm_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
     const size_t spans = b->gap ? sequences : 1, rows = sequences * b->conv_length / spans;
     size_t before = 0;
     memset(partial_sums, 0, 2 * b->columns * sizeof(double));
@@ -110,16 +110,10 @@ static void merge_ranges(cpu_trial *b) {
     }
 }
 
-static void statistics(cpu_trial *b) {
-    const bool wanted = b->norm && b->training;
-    if (wanted || b->block->before_norm == XC_RELU) xc_cpu_each_range(b, range_statistics);
-    if (wanted) merge_ranges(b);
-}
-
 void xc_cpu_norm_end(cpu_trial *b) {
     const double n = (double)(b->batch * b->conv_length), momentum = b->block->norm_momentum;
     const double epsilon = b->block->norm_epsilon;
-    statistics(b);
+    if (b->norm && b->training) merge_ranges(b);
     for (size_t f = 0; f < b->columns; f++) {
         const bool real = b->norm && f < b->filters;
         double mean = 0, variance = 0;

@@ -7,7 +7,6 @@
 /* ---- the sum of two inputs --------------------------------------------------------------------------------------- */
 
 static void add_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
-    (void)partial_sums;
     for (size_t r = first * b->conv_length; r < (first + sequences) * b->conv_length; r++) {
         const float *x = b->x + r * b->filters, *x_skip = b->x_skip + r * b->filters; /* (F) */
         float *z = b->z + r * b->columns;                                             /* (Fs) */
@@ -16,6 +15,7 @@ static void add_range(cpu_trial *b, size_t first, size_t sequences, double *part
             v_store(z + f, v_load_part(x + f, left) + v_load_part(x_skip + f, left) + v_load(b->start + f));
         }
     }
+    xc_cpu_norm_range(b, first, sequences, partial_sums);
 }
 
 static void add_forward(cpu_trial *b) {

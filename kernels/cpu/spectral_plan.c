@@ -42,10 +42,14 @@ void xc_cpu_spectral_plan(cpu_trial *b) {
     const size_t row_bytes = s->points * (s->channels + b->columns) * sizeof(float);
     size_t rows = CHUNK_BYTES / row_bytes;
     if (rows < CHUNK_ROWS) rows = CHUNK_ROWS;
-    s->chunk = rows / s->tiles < 1 ? 1 : rows / s->tiles < b->batch ? rows / s->tiles : b->batch;
-    rows = s->chunk * s->tiles;
-    s->x_plane = plane(rows * s->channels);
-    s->z_plane = plane(rows * b->columns);
+    /* Even numbers of ranges, as threads share them. A smaller batch never has a larger chunk than there is room for.
+     */
+    const size_t range = cpu_range(b), fit = round_up(rows / s->tiles + (rows < s->tiles), 2 * range);
+    const size_t most = fit < b->batch ? fit : b->batch, chunks = (b->batch + most - 1) / most;
+    const size_t even = round_up((b->batch + chunks - 1) / chunks, range);
+    s->chunk = even < most ? even : most;
+    s->x_plane = plane(most * s->tiles * s->channels);
+    s->z_plane = plane(most * s->tiles * b->columns);
     s->forward_plane = plane(b->channels * b->columns);
     s->backward_plane = plane(b->filters * s->channels);
     s->sum_plane = plane(b->channels * b->columns);

@@ -29,6 +29,10 @@ INLINE void bring(const float *rows, size_t stride, span there, size_t size, siz
 INLINE void prefetch(const float *from, size_t floats) {
     for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
 }
+/* The same of what it will write. */
+INLINE void prefetch_to_write(const float *to, size_t floats) {
+    for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(to + i, 1);
+}
 
 /* One tile's vector to points: of x, or of dz. The points lie in as many lines, none of them in the first cache: they
  * are asked for before the transform, as stores would wait for one after another. */
@@ -126,6 +130,7 @@ void xc_cpu_spectral_z_out(cpu_trial *b, size_t first, xc_range tiles) {
         const place at = place_of(b, first, t);
         float *z = cpu_z_row(b, at.sequence, at.z_begin); /* (rows,Fs) */
         const float *points = s->z + t * b->columns;
+        prefetch_to_write(z + s->step * b->columns, s->step * b->columns);
         for (size_t f = 0; f < b->columns; f += LANES) {
             switch (s->size) {
 #define CASE(n)                                                                                         \
@@ -139,31 +144,32 @@ void xc_cpu_spectral_z_out(cpu_trial *b, size_t first, xc_range tiles) {
     }
 }
 
-/* Adds a tile's rows to dx. */
+/* A tile's rows to dx: adds those before row `fresh` to what is there, and stores the others. */
 INLINE void tile_x_out(const int n, const float *points, size_t plane, float *dx, size_t stride, span there,
-                       size_t left) {
+                       size_t fresh, size_t left) {
     vfloat h[DFT_LARGEST], own[DFT_LARGEST];
+    size_t r = there.begin;
     spectral_unsplit_x(n, points, plane, h);
     spectral_synthesise(n, h, (float *)own, LANES);
-    for (size_t r = there.begin; r < there.end; r++) {
-        float *to = dx + r * stride;
-        v_store_part(to, v_load_part(to, left) + own[r], left);
-    }
+    for (; r < there.end && r < fresh; r++)
+        v_store_part(dx + r * stride, v_load_part(dx + r * stride, left) + own[r], left);
+    for (; r < there.end; r++) v_store_part(dx + r * stride, own[r], left);
 }
 
 void xc_cpu_spectral_x_out(cpu_trial *b, size_t first, xc_range sequences) {
     const cpu_spectral *s = &b->spectral;
-    const size_t floats = b->length * b->channels, count = sequences.end - sequences.begin;
-    if (!b->add_to_dx) memset(b->dx + (first + sequences.begin) * floats, 0, count * floats * sizeof(float));
     for (size_t t = sequences.begin * s->tiles; t < sequences.end * s->tiles; t++) {
         const place at = place_of(b, first, t);
         float *dx = b->dx + x_offset(b, &at); /* (N,C) */
         const float *points = s->x + t * s->channels;
+        prefetch_to_write(dx + s->size * b->channels, s->step * b->channels);
+        /* The tile before has written what both reach. */
+        const size_t fresh = b->add_to_dx ? s->size : t % s->tiles == 0 ? 0 : b->width - 1;
         for (size_t c = 0; c < s->channels; c += LANES) {
             switch (s->size) {
-#define CASE(n)                                                                                  \
-    case n:                                                                                      \
-        tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, at.x_there, b->channels - c); \
+#define CASE(n)                                                                                         \
+    case n:                                                                                             \
+        tile_x_out(n, points + c, s->x_plane, dx + c, b->channels, at.x_there, fresh, b->channels - c); \
         break;
                 DFT_SIZES(CASE)
 #undef CASE

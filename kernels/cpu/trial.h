@@ -199,16 +199,20 @@ void xc_cpu_conv_backward(cpu_trial *b);
 
 /* ranges.c: work(b, first sequence, sequences, partial sums) of every range of the batch by the threads of the team,
  * each with its own strip and keys. */
-#define xc_cpu_each_range XC_ISA_NAME(xc_cpu_each_range)
 typedef void cpu_range_work(cpu_trial *b, size_t first_sequence, size_t sequences, double *partial_sums);
+#define xc_cpu_each_range XC_ISA_NAME(xc_cpu_each_range)
 void xc_cpu_each_range(cpu_trial *b, cpu_range_work *work);
 
 /* norm.c: batch statistics, then the constants of the normalisation. */
 #define xc_cpu_norm_begin XC_ISA_NAME(xc_cpu_norm_begin)
+#define xc_cpu_norm_range XC_ISA_NAME(xc_cpu_norm_range)
 #define xc_cpu_norm_end XC_ISA_NAME(xc_cpu_norm_end)
 #define xc_cpu_norm_constants XC_ISA_NAME(xc_cpu_norm_constants)
 void xc_cpu_norm_begin(cpu_trial *b); /* what sums begin with */
-void xc_cpu_norm_end(cpu_trial *b);   /* when all of z is there; activates it where that comes before the norm */
+/* When z of a range is there, once each, best while it is warm: activates it where that comes before the norm, and
+ * takes its statistics. A cpu_range_work. */
+void xc_cpu_norm_range(cpu_trial *b, size_t first_sequence, size_t sequences, double *partial_sums);
+void xc_cpu_norm_end(cpu_trial *b); /* when all ranges are done */
 void xc_cpu_norm_constants(cpu_trial *b);
 
 /* tail_forward.c, tail_backward.c, tail_rows.c: batch norm, activation, dropout, pool. */
