@@ -39,7 +39,14 @@ OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(
            $(foreach set,$(SETS),$(patsubst kernels/cpu/%.c,$(BUILD)/kernels/cpu/%.$(set).o,$(ISA)))
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
+# The emulated GPU (tests/emu) wants the headers of the CUDA toolkit, and nothing else of it.
+CUDA    ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc 2>/dev/null || echo /usr/local/cuda/bin/nvcc))
+HAS_CUDA_HEADERS := $(wildcard $(CUDA)/include/cuda_runtime_api.h)
+EMU     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/emu/*.c))
+EMU_TESTS := tests/test_emu.c
+
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(EMU_TESTS)),$(wildcard tests/test_*.c))) \
+           $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev
 # What some tests want and can do without: the report is looked at in a browser.
@@ -97,6 +104,17 @@ $(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) 
 	@mkdir -p $(@D)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+# .cu files as C++, for the emulated GPU.
+$(BUILD)/%.emu.o: %.cu
+	@mkdir -p $(@D)
+	@echo "  compile  $< (emulated)"
+	$(Q)$(CXX) -std=c++17 $(filter-out -Wstrict-prototypes,$(WARN)) $(CFLAGS) -fno-exceptions -fno-rtti -DXC_EMULATED \
+	  -x c++ -Itests/emu -isystem $(CUDA)/include -MMD -MP -c -o $@ $<
+$(EMU) $(BUILD)/tests/test_emu.o: INCLUDE += -isystem $(CUDA)/include
+$(BUILD)/tests/test_emu: $(BUILD)/tests/test_emu.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm -lstdc++
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -132,6 +150,7 @@ test: deps
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)" \
 	  || echo "  notice   without $(TEST_PACKAGES): the tests that need it are skipped"
 	@$(MAKE) $(PARALLEL) build-tests
+	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(EMU_TESTS)")
 	@tests/run.sh $(TESTS)
 
 # libFuzzer on the readers of files that come from elsewhere. The corpus grows under build/; a finding fails, stays
@@ -155,7 +174,7 @@ fuzz:
 
 # Objects and library of their own, below build/. A finding ends the test with a failure.
 SANITIZED_thread  := test_team test_threads test_hdf5_threads
-SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults
+SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults $(if $(HAS_CUDA_HEADERS),test_emu)
 SANITIZE_thread   := -fsanitize=thread
 SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
 define SANITIZE

@@ -1,0 +1,101 @@
+/* emu.h: a CUDA device on the CPU, as its parts see each other: blocks of fibers (block.c), memory (memory.c), streams
+ * and events (stream.c), and the runtime's calls over them (runtime.c). What kernels see is device.h.
+ *
+ * Functions of this file want the runtime's lock held, which the CUDA calls take. Where a program does what a device
+ * would not allow, or what it would let pass and compute nonsense, a line says who did what where, and the process
+ * ends.
+ */
+#ifndef EMU_EMU_H
+#define EMU_EMU_H
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { EMU_WARP = 32, EMU_MOST_THREADS = 1024 };
+enum { EMU_SHARED_PLAIN = 48 << 10, EMU_SHARED_MOST = 227 << 10 }; /* bytes a block: without opting in, and with */
+
+/* The order in which the threads of a block, and the blocks of a grid, take turns; and streams (see stream.c). Set by
+ * $EMU_ORDER (forward, reverse, shuffled) and $EMU_SEED when the device is first used, or by the test. */
+typedef enum emu_order { EMU_FORWARD, EMU_REVERSE, EMU_SHUFFLED } emu_order;
+void emu_set_order(emu_order order, uint64_t seed);
+emu_order emu_get_order(void);
+uint32_t emu_random(uint32_t below); /* of the seed */
+
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+
+/* A launch that waits in a stream. The arguments are the launch's own copy. */
+typedef struct emu_kernel {
+    const char *name;
+    const void *function;               /* for its attributes */
+    void (*run)(const void *arguments); /* one thread */
+    void (*release)(void *arguments);
+    void *arguments;
+    dim3 grid, block;
+    size_t shared; /* dynamic, bytes a block */
+} emu_kernel;
+
+/* Queues it; refuses, as the device does, what is too large. */
+cudaError_t emu_launch(const emu_kernel *kernel, cudaStream_t stream);
+void emu_run_kernel(const emu_kernel *kernel);
+
+/* The thread that runs, for device.h; valid within kernels. */
+typedef struct emu_place {
+    uint3 thread, block;
+    dim3 threads, blocks; /* blockDim, gridDim */
+} emu_place;
+extern emu_place emu_here;
+
+void emu_barrier(const char *file, int line);
+/* What __syncthreads_count and _or reduce: the sum over the block, once all are there. */
+int emu_barrier_sum(int value, const char *file, int line);
+
+/* Warp operations: all lanes of `mask` meet, give a value and take one. */
+typedef enum emu_warp_op {
+    EMU_SYNC,
+    EMU_SHUFFLE,
+    EMU_UP,
+    EMU_DOWN,
+    EMU_XOR,
+    EMU_BALLOT,
+    EMU_ACTIVE,
+    EMU_ADD,
+    EMU_MIN,
+    EMU_MAX
+} emu_warp_op;
+uint64_t emu_warp(emu_warp_op op, uint32_t mask, uint64_t value, int lane, int width, const char *file, int line);
+
+/* Static shared memory that the statement at file:line declares, the same for all threads of a block; and dynamic. */
+void *emu_shared(size_t bytes, const char *file, int line);
+void *emu_dynamic_shared(void);
+
+/* Ends the process: "emulated GPU: kernel k, block (..), thread (..): file:line: " and the message. */
+void emu_stop(const char *file, int line, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* Device memory ends at a page that cannot be touched, is filled with 0xff (NaN), and is out of the host's reach while
+ * no kernel or copy runs. */
+void emu_open_memory(void); /* to kernels and copies; calls nest */
+void emu_close_memory(void);
+/* Whether `bytes` from `address` on lie in one allocation of the device; of the device or of pinned host memory. */
+bool emu_is_device(const void *address, size_t bytes);
+bool emu_is_reachable(const void *address, size_t bytes);
+/* Installs the handler that says who touched what; done with the first allocation, and wanted again where somebody else
+ * has installed his own. */
+void emu_explain_faults(void);
+
+/* ---- the lock ---------------------------------------------------------------------------------------------------- */
+
+void emu_lock(void);
+void emu_unlock(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

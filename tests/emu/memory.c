@@ -1,0 +1,193 @@
+/* memory.c: the device's memory, and the host's pinned memory. See emu.h.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "emu.h"
+#include "fiber.h"
+
+/* One allocation. A device's ends at a guard page, but for what its alignment takes. */
+typedef struct region {
+    struct region *next;
+    unsigned char *start, *mapping;
+    size_t bytes, mapped; /* mapped: without the guard page */
+    bool device;
+} region;
+
+enum { ALIGNMENT = 16 };
+
+static region *regions;
+static size_t in_use;
+static int opened;
+
+/* Bytes of the device: $EMU_MEMORY, or 4 GiB. */
+static size_t device_bytes(void) {
+    const char *text = getenv("EMU_MEMORY");
+    return text ? strtoull(text, NULL, 10) : (size_t)4 << 30;
+}
+
+static const region *region_of(const void *address, size_t bytes) {
+    const unsigned char *at = address;
+    for (const region *r = regions; r != NULL; r = r->next)
+        if (at >= r->start && bytes <= r->bytes && (size_t)(at - r->start) <= r->bytes - bytes) return r;
+    return NULL;
+}
+
+bool emu_is_device(const void *address, size_t bytes) {
+    const region *r = region_of(address, bytes);
+    return r != NULL && r->device;
+}
+
+bool emu_is_reachable(const void *address, size_t bytes) { return region_of(address, bytes) != NULL; }
+
+/* ---- who may touch it -------------------------------------------------------------------------------------------- */
+
+static void protect_all(int protection) {
+    for (const region *r = regions; r != NULL; r = r->next)
+        if (r->device && mprotect(r->mapping, r->mapped, protection) != 0) abort();
+}
+
+void emu_open_memory(void) {
+    if (opened++ == 0) protect_all(PROT_READ | PROT_WRITE);
+}
+
+void emu_close_memory(void) {
+    if (--opened == 0) protect_all(PROT_NONE);
+}
+
+/* The device's allocation that begins nearest below an address, not further beyond its end than an index goes astray.
+ */
+static const region *device_region_below(const unsigned char *at) {
+    const region *best = NULL;
+    for (const region *r = regions; r != NULL; r = r->next)
+        if (r->device && at >= r->mapping && at < r->mapping + r->mapped + 65536 &&
+            (best == NULL || r->mapping > best->mapping))
+            best = r;
+    return best;
+}
+
+/* A touch of what may not be touched: says whose. Then the signal comes again, to whoever else wants it. */
+static void explain(int signal_number, siginfo_t *info, void *context) {
+    (void)context;
+    const unsigned char *at = info->si_addr;
+    char text[200];
+    int length = 0;
+    const region *below = device_region_below(at);
+    if (emu_fiber_overflowed(at))
+        length = snprintf(text, sizeof text, "emulated GPU: a thread's stack is full\n");
+    else if (below != NULL && opened == 0)
+        length = snprintf(text, sizeof text, "emulated GPU: the host reads or writes device memory\n");
+    else if (below != NULL)
+        length =
+            snprintf(text, sizeof text,
+                     "emulated GPU: block (%u,%u,%u), thread (%u,%u,%u) reads or writes %td bytes from the start of "
+                     "an allocation of %zu\n",
+                     emu_here.block.x, emu_here.block.y, emu_here.block.z, emu_here.thread.x, emu_here.thread.y,
+                     emu_here.thread.z, at - below->start, below->bytes);
+    if (length == 0 && opened > 0)
+        length =
+            snprintf(text, sizeof text,
+                     "emulated GPU: block (%u,%u,%u), thread (%u,%u,%u) reads or writes what is no memory of its\n",
+                     emu_here.block.x, emu_here.block.y, emu_here.block.z, emu_here.thread.x, emu_here.thread.y,
+                     emu_here.thread.z);
+    if (length > 0 && write(STDERR_FILENO, text, (size_t)length) < 0) _exit(1);
+    signal(signal_number, SIG_DFL);
+}
+
+void emu_explain_faults(void) {
+    static unsigned char own_stack[65536]; /* a thread's may be full */
+    const stack_t stack = {.ss_sp = own_stack, .ss_size = sizeof own_stack};
+    struct sigaction action = {.sa_sigaction = explain, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+}
+
+/* ---- allocation -------------------------------------------------------------------------------------------------- */
+
+static cudaError_t allocate(void **address, size_t bytes, bool device) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page) / page * page;
+    const size_t end = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    region *r = calloc(1, sizeof *r);
+    if (r == NULL || (device && in_use + bytes > device_bytes())) {
+        free(r);
+        return cudaErrorMemoryAllocation;
+    }
+    r->mapping = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r->mapping == MAP_FAILED) {
+        free(r);
+        return cudaErrorMemoryAllocation;
+    }
+    if (regions == NULL) emu_explain_faults();
+    *r = (region){.next = regions, .mapping = r->mapping, .mapped = whole, .bytes = bytes, .device = device};
+    r->start = r->mapping + whole - end;
+    memset(r->mapping, 0xff, whole);
+    if (mprotect(r->mapping + whole, page, PROT_NONE) != 0) abort();
+    if (device && opened == 0 && mprotect(r->mapping, whole, PROT_NONE) != 0) abort();
+    regions = r;
+    if (device) in_use += bytes;
+    *address = r->start;
+    return cudaSuccess;
+}
+
+static cudaError_t release(void *address, bool device) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (address == NULL) return cudaSuccess;
+    for (region **at = &regions; *at != NULL; at = &(*at)->next) {
+        region *r = *at;
+        if (r->start != address || r->device != device) continue;
+        *at = r->next;
+        if (device) in_use -= r->bytes;
+        munmap(r->mapping, r->mapped + page);
+        free(r);
+        return cudaSuccess;
+    }
+    return cudaErrorInvalidValue;
+}
+
+cudaError_t cudaMalloc(void **address, size_t bytes) {
+    *address = NULL;
+    if (bytes == 0) return cudaSuccess;
+    emu_lock();
+    const cudaError_t status = allocate(address, bytes, true);
+    emu_unlock();
+    return status;
+}
+
+/* As the device's, it waits for all that was asked of it before. */
+cudaError_t cudaFree(void *address) {
+    const cudaError_t status = cudaDeviceSynchronize();
+    if (status != cudaSuccess) return status;
+    emu_lock();
+    const cudaError_t released = release(address, true);
+    emu_unlock();
+    return released;
+}
+
+cudaError_t cudaMallocHost(void **address, size_t bytes) {
+    emu_lock();
+    const cudaError_t status = allocate(address, bytes ? bytes : 1, false);
+    emu_unlock();
+    return status;
+}
+
+cudaError_t cudaFreeHost(void *address) {
+    const cudaError_t status = cudaDeviceSynchronize();
+    if (status != cudaSuccess) return status;
+    emu_lock();
+    const cudaError_t released = release(address, false);
+    emu_unlock();
+    return released;
+}
+
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all) {
+    emu_lock();
+    *all = device_bytes();
+    *left = in_use < *all ? *all - in_use : 0;
+    emu_unlock();
+    return cudaSuccess;
+}
