@@ -39,8 +39,10 @@ INLINE void prefetch_to_write(const float *to, size_t floats) {
 INLINE void tile_in(const int n, const bool x, const float *rows, size_t stride, span there, size_t left, float *points,
                     size_t plane) {
     vfloat own[DFT_LARGEST], h[DFT_LARGEST];
+    if ((uintptr_t)points % 64 == 0) { /* a line's first vector */
 #pragma GCC unroll 8
-    for (int p = 0; p < 3 * n / 2 - 1; p++) __builtin_prefetch(points + (size_t)p * plane, 1);
+        for (int p = 0; p < 3 * n / 2 - 1; p++) __builtin_prefetch(points + (size_t)p * plane, 1);
+    }
     if (there.begin > 0 || there.end < (size_t)n || left < LANES) {
         bring(rows, stride, there, (size_t)n, left, own);
         rows = (const float *)own;
