@@ -39,10 +39,18 @@ OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(
            $(foreach set,$(SETS),$(patsubst kernels/cpu/%.c,$(BUILD)/kernels/cpu/%.$(set).o,$(ISA)))
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 
-# The emulated GPU (tests/emu) wants the headers of the CUDA toolkit, and nothing else of it.
+# The CUDA backend (kernels/cuda) is a shared object that nvcc builds and the program opens at run time; without nvcc it is
+# not built. The same files run on the emulated GPU (tests/emu), which wants the headers of the CUDA toolkit, and nothing
+# else of it.
 CUDA    ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc 2>/dev/null || echo /usr/local/cuda/bin/nvcc))
 HAS_CUDA_HEADERS := $(wildcard $(CUDA)/include/cuda_runtime_api.h)
-EMU     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/emu/*.c))
+NVCC    := $(wildcard $(CUDA)/bin/nvcc)
+CUDA_ARCHS ?= 80 90
+CUDA_FILES := $(wildcard kernels/cuda/*.cu kernels/cuda/*.c)
+PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
+EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
+EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(basename $(CUDA_FILES)))) $(EMU))
+EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
 EMU_TESTS := tests/test_emu.c
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(EMU_TESTS)),$(wildcard tests/test_*.c))) \
@@ -56,8 +64,9 @@ Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
 .PHONY: all deps demo test fuzz sanitize bench clean build-tests build-benches
-all: expconv
-	@echo "  notice   CUDA and MPI: off (this version has neither)"
+all: expconv $(PLUGIN)
+	$(if $(NVCC),,@echo "  notice   CUDA: off (no $(CUDA)/bin/nvcc; make CUDA=FOLDER says where the toolkit is)")
+	@echo "  notice   MPI: off (this version has none)"
 
 expconv: $(CLI_OBJECTS) $(LIBRARY)
 	@echo "  link     $@"
@@ -78,6 +87,25 @@ $(BUILD)/kernels/cpu/%.$(1).o: kernels/cpu/%.c
 	$$(Q)$(CC) $(BASE) $(CFLAGS) $(FLAGS_$(1)) -DXC_ISA=$(1) -DXC_ISA_$(1)=1 -Iinclude -MMD -MP -c -o $$@ $$<
 endef
 $(foreach set,$(SETS),$(eval $(call ISA_RULE,$(set))))
+
+# For GPUs: every architecture of CUDA_ARCHS (80 or later), and code from which a driver makes that of later ones. A
+# register that is spilled fails the build. What is needed of host/base comes along, so that the program exports nothing.
+PLUGIN_FLAGS  = $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=sm_$(arch)) \
+                -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS)) \
+                -Werror all-warnings -Xptxas -warn-spills,-v \
+                -Xcompiler -fPIC,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-fvisibility=hidden
+$(BUILD)/libexpconv_cuda.so: $(patsubst %,$(BUILD)/%.gpu.o,$(basename $(CUDA_FILES)) host/base/error)
+	@echo "  link     $@"
+	$(Q)$(CC) -shared -Wl,--no-undefined -o $@ $^ $(CUDA)/lib64/libcudart_static.a -lm -lpthread -ldl -lrt
+$(BUILD)/%.gpu.o: %.cu
+	@mkdir -p $(@D)
+	@echo "  nvcc     $<"
+	$(Q)$(NVCC) -std=c++17 -O3 -lineinfo $(PLUGIN_FLAGS) -Iinclude -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$(@:.o=.ptxas) \
+	  || { cat $(@:.o=.ptxas); exit 1; }
+$(BUILD)/%.gpu.o: %.c
+	@mkdir -p $(@D)
+	@echo "  compile  $< (for the GPU)"
+	$(Q)$(CC) $(BASE) $(CFLAGS) -fPIC -fvisibility=hidden -Iinclude -isystem $(CUDA)/include -MMD -MP -c -o $@ $<
 
 # The zoo's YAML files, as text inside the program, so that it needs no folder beside it.
 $(BUILD)/zoo.c: $(ZOO) Makefile
@@ -104,26 +132,39 @@ $(BUILD)/tests/test_ops: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/ops/*.c)) 
 	@mkdir -p $(@D)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-# .cu files as C++, for the emulated GPU.
+# For the emulated GPU: .cu files as C++.
+EMU_FLAGS = $(CFLAGS) -fPIC -fvisibility=hidden -DXC_EMULATED -Itests/emu -Iinclude -isystem $(CUDA)/include -MMD -MP
 $(BUILD)/%.emu.o: %.cu
 	@mkdir -p $(@D)
 	@echo "  compile  $< (emulated)"
-	$(Q)$(CXX) -std=c++17 $(filter-out -Wstrict-prototypes,$(WARN)) $(CFLAGS) -fno-exceptions -fno-rtti -DXC_EMULATED \
-	  -x c++ -Itests/emu -isystem $(CUDA)/include -MMD -MP -c -o $@ $<
-$(EMU) $(BUILD)/tests/test_emu.o: INCLUDE += -isystem $(CUDA)/include
+	$(Q)$(CXX) -std=c++17 $(filter-out -Wstrict-prototypes,$(WARN)) -Wno-unknown-pragmas -ffp-contract=off -fno-exceptions \
+	  -fno-rtti $(EMU_FLAGS) -x c++ -c -o $@ $<
+$(BUILD)/%.emu.o: %.c
+	@mkdir -p $(@D)
+	@echo "  compile  $< (emulated)"
+	$(Q)$(CC) $(BASE) $(EMU_FLAGS) -c -o $@ $<
+$(BUILD)/tests/test_emu.o: INCLUDE += -isystem $(CUDA)/include
 $(BUILD)/tests/test_emu: $(BUILD)/tests/test_emu.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm -lstdc++
-
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+# The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
+WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden
+$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o): CFLAGS += -DXC_TEST_CUDAEMU
+$(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += -lstdc++
+$(WITH_EMULATED): $(EMULATED)
+$(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -shared -o $@ $^ -lstdc++ -lm -lpthread
+
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 .SECONDARY:
 
-build-tests: expconv $(TESTS)
+build-tests: expconv $(PLUGIN) $(EMULATED_PLUGIN) $(TESTS)
 build-benches: expconv $(BENCHES)
 
 # Names the packages that are missing, installs them, and is silent when there are none.
@@ -150,7 +191,7 @@ test: deps
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)" \
 	  || echo "  notice   without $(TEST_PACKAGES): the tests that need it are skipped"
 	@$(MAKE) $(PARALLEL) build-tests
-	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(EMU_TESTS)")
+	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(EMU_TESTS), the rows cudaemu")
 	@tests/run.sh $(TESTS)
 
 # libFuzzer on the readers of files that come from elsewhere. The corpus grows under build/; a finding fails, stays

@@ -311,6 +311,23 @@ static void on_cpu(void **state) {
 
 static void on_reference(void **state) { check_model(*state, xc_backend_reference()); }
 
+/* The CUDA backend on the emulated GPU, which is linked in where the toolkit's headers are. */
+#ifdef XC_TEST_CUDAEMU
+xc_status xc_backend_cuda(uint32_t version, const xc_backend **backend, xc_error *error);
+
+static void on_emulated(void **state) {
+    const xc_backend *backend;
+    MUST(xc_backend_cuda(XC_BACKEND_VERSION, &backend, error));
+    check_model(*state, backend);
+}
+#else
+static void on_emulated(void **state) {
+    (void)state;
+    print_message("built without the CUDA toolkit\n");
+    skip();
+}
+#endif
+
 int main(void) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     /* The reference is slow: one model of each kind of layer. */
@@ -326,6 +343,10 @@ int main(void) {
     for (size_t i = 0; i < sizeof small / sizeof *small; i++, count++) {
         snprintf(titles[count], sizeof titles[count], "%s (ref)", small[i]);
         tests[count] = (struct CMUnitTest){titles[count], on_reference, NULL, NULL, (void *)small[i]};
+    }
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++, count++) {
+        snprintf(titles[count], sizeof titles[count], "%s (cudaemu)", small[i]);
+        tests[count] = (struct CMUnitTest){titles[count], on_emulated, NULL, NULL, (void *)small[i]};
     }
     return _cmocka_run_group_tests("golden", tests, count, NULL, NULL);
 }

@@ -276,8 +276,9 @@ xc_status xc_backend_cpu(const xc_backend **backend, xc_error *error);
 
 /* ---- registry (host/backend) ----------------------------------------------------------------------------------- */
 
-/* Opens the backend that `device` names: "auto", "cpu", "cuda" or "ref". Only "auto" may fall back to the CPU, and
- * logs that it did and why. `devices` lists one line for everything that could be used here, and why not. */
+/* Opens the backend that `device` names: "auto", "cpu", "cuda" or "ref". "auto" takes the CPU, as long as the CUDA
+ * backend has not been tried on hardware, and logs what it left aside and why. `devices` lists one line for everything
+ * that could be used here, and why not. */
 xc_status xc_backend_open(const char *device, const xc_backend **backend, xc_error *error);
 void xc_backend_list(FILE *stream);
 

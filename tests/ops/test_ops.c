@@ -74,7 +74,24 @@ typedef struct named_backend {
 
 #define MAX_BACKENDS 8
 
-/* The reference, and the CPU backend once for each instruction set that this machine has. */
+/* The CUDA backend on the emulated GPU (tests/emu), which is linked in where the toolkit's headers are. */
+#ifdef XC_TEST_CUDAEMU
+xc_status xc_backend_cuda(uint32_t version, const xc_backend **backend, xc_error *error);
+
+static named_backend find_emulated(void) {
+    named_backend found = {"cudaemu", NULL};
+    xc_error error = {0};
+    if (xc_backend_cuda(XC_BACKEND_VERSION, &found.backend, &error) != XC_OK) {
+        fprintf(stderr, "cudaemu: %s\n", error.text);
+        exit(1);
+    }
+    return found;
+}
+#else
+static named_backend find_emulated(void) { return (named_backend){"cudaemu: built without the CUDA toolkit", NULL}; }
+#endif
+
+/* The reference, the CPU backend once for each instruction set that this machine has, and the emulated GPU. */
 static int find_backends(named_backend *found) {
     static const char *const sets[] = {"baseline", "avx2", "avx512"};
     int count = 0;
@@ -88,6 +105,7 @@ static int find_backends(named_backend *found) {
         snprintf(next->name, sizeof next->name, "cpu-%s%s%.100s", sets[i], next->backend ? "" : ": ", error.text);
     }
     unsetenv("EXPCONV_ISA");
+    found[count++] = find_emulated();
     for (int i = 1; i < count; i++) /* each set must be a backend of its own, or one was tested twice */
         for (int j = 0; j < i; j++)
             if (found[i].backend && found[i].backend == found[j].backend) {
