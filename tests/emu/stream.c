@@ -113,8 +113,11 @@ static bool go_on(void) {
 
 static cudaError_t finish_stream(struct CUstream_st *s) {
     if (s->captured != NULL) return cudaErrorStreamCaptureUnsupported;
+    if (s->first == NULL) return cudaSuccess;
+    emu_open_memory(); /* once for all that is done: to close it costs a call of the kernel an allocation */
     while (s->first != NULL)
         if (!go_on()) emu_stop(NULL, 0, "streams wait for events that nobody will record");
+    emu_close_memory();
     return cudaSuccess;
 }
 

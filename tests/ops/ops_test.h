@@ -32,6 +32,7 @@ typedef struct op_row {
 typedef struct op_test {
     const op_row *row;
     const xc_backend *backend;
+    int order; /* emu_order of the emulated GPU's threads */
 } op_test;
 
 /* ---- cases ----------------------------------------------------------------------------------------------------- */

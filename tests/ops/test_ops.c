@@ -70,32 +70,57 @@ static void skip_backend(void **state) {
 typedef struct named_backend {
     char name[160];
     const xc_backend *backend; /* NULL: not on this machine */
+    int order;                 /* emu_order of the emulated GPU's threads */
 } named_backend;
 
 #define MAX_BACKENDS 8
 
-/* The CUDA backend on the emulated GPU (tests/emu), which is linked in where the toolkit's headers are. */
+/* The CUDA backend on the emulated GPU (tests/emu), which is linked in where the toolkit's headers are: once for each
+ * order in which the threads of a block, and blocks, may take turns. */
 #ifdef XC_TEST_CUDAEMU
+#include "emu/emu.h"
+
 xc_status xc_backend_cuda(uint32_t version, const xc_backend **backend, xc_error *error);
 
-static named_backend find_emulated(void) {
-    named_backend found = {"cudaemu", NULL};
+static int set_order(void **state) {
+    const op_test *test = *state;
+    emu_set_order((emu_order)test->order, 7);
+    return 0;
+}
+
+static int find_emulated(named_backend *found) {
+    static const char *const orders[] = {"forward", "reverse", "shuffled"}; /* as emu_order */
+    static xc_backend emulated[3];
+    const xc_backend *one;
     xc_error error = {0};
-    if (xc_backend_cuda(XC_BACKEND_VERSION, &found.backend, &error) != XC_OK) {
+    if (xc_backend_cuda(XC_BACKEND_VERSION, &one, &error) != XC_OK) {
         fprintf(stderr, "cudaemu: %s\n", error.text);
         exit(1);
     }
-    return found;
+    for (int order = 0; order < 3; order++) {
+        emulated[order] = *one;
+        found[order] = (named_backend){.backend = &emulated[order], .order = order};
+        snprintf(found[order].name, sizeof found[order].name, "cudaemu %s", orders[order]);
+    }
+    return 3;
 }
 #else
-static named_backend find_emulated(void) { return (named_backend){"cudaemu: built without the CUDA toolkit", NULL}; }
+static int set_order(void **state) {
+    (void)state;
+    return 0;
+}
+
+static int find_emulated(named_backend *found) {
+    *found = (named_backend){.name = "cudaemu: built without the CUDA toolkit"};
+    return 1;
+}
 #endif
 
 /* The reference, the CPU backend once for each instruction set that this machine has, and the emulated GPU. */
 static int find_backends(named_backend *found) {
     static const char *const sets[] = {"baseline", "avx2", "avx512"};
     int count = 0;
-    found[count++] = (named_backend){"ref", xc_backend_reference()};
+    found[count++] = (named_backend){.name = "ref", .backend = xc_backend_reference()};
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         named_backend *next = &found[count++];
         xc_error error = {0};
@@ -105,7 +130,7 @@ static int find_backends(named_backend *found) {
         snprintf(next->name, sizeof next->name, "cpu-%s%s%.100s", sets[i], next->backend ? "" : ": ", error.text);
     }
     unsetenv("EXPCONV_ISA");
-    found[count++] = find_emulated();
+    count += find_emulated(found + count);
     for (int i = 1; i < count; i++) /* each set must be a backend of its own, or one was tested twice */
         for (int j = 0; j < i; j++)
             if (found[i].backend && found[i].backend == found[j].backend) {
@@ -126,8 +151,8 @@ static size_t test_count;
 static void add_test(CMUnitTestFunction function, const char *what, const op_row *row, const named_backend *on) {
     if (test_count == MAX_TESTS) abort();
     snprintf(names[test_count], sizeof names[0], "%.60s/%.160s", what, on->name);
-    states[test_count] = (op_test){row, on->backend};
-    tests[test_count] = (struct CMUnitTest){.name = names[test_count], .test_func = function,
+    states[test_count] = (op_test){row, on->backend, on->order};
+    tests[test_count] = (struct CMUnitTest){.name = names[test_count], .test_func = function, .setup_func = set_order,
                                             .initial_state = &states[test_count]};
     test_count++;
 }
@@ -155,12 +180,12 @@ static void add_backend(const named_backend *on) {
 /* `test_ops WORD` runs the tests whose name contains WORD. */
 int main(int argc, char **argv) {
     static named_backend backends[MAX_BACKENDS];
-    const named_backend differences = {"central differences", xc_backend_reference()};
+    const named_backend differences = {.name = "central differences", .backend = xc_backend_reference()};
     const int backend_count = find_backends(backends);
     for (int i = 0; i < backend_count; i++) add_backend(&backends[i]);
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (ROWS[i].gradients > 0) add_test(run_gradients, ROWS[i].name, &ROWS[i], &differences);
-    add_test(run_coverage, "coverage", NULL, &(named_backend){"cases", NULL});
+    add_test(run_coverage, "coverage", NULL, &(named_backend){.name = "cases"});
     if (argc > 1) {
         size_t kept = 0;
         for (size_t i = 0; i < test_count; i++)
