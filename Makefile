@@ -152,7 +152,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
 WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden
-$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o): CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
+$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
 $(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += -lstdc++
 $(WITH_EMULATED): $(EMULATED)
 $(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o
