@@ -149,11 +149,28 @@ static void test_against_direct_sums(void **state) {
     }
 }
 
+/* Memory that holds a batch holds every smaller one, as the last batch of an epoch is laid out in it. */
+static void test_smaller_batches_fit(void **state) {
+    const xc_backend *backend = backend_of(state);
+    for (int i = 0; i < COUNT(SHAPES); i++) {
+        const xc_block block = block_of(&SHAPES[i]);
+        xc_block_memory before = {0}, memory = {0};
+        for (int32_t batch = 1; batch <= 130; batch++, before = memory) {
+            backend->block_memory(backend, &block, batch, &memory);
+            assert_true(memory.saved >= before.saved && memory.scratch >= before.scratch);
+            assert_true(memory.thread_scratch >= before.thread_scratch);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         {"direct sums (baseline)", test_against_direct_sums, NULL, NULL, "baseline"},
         {"direct sums (avx2)", test_against_direct_sums, NULL, NULL, "avx2"},
         {"direct sums (avx512)", test_against_direct_sums, NULL, NULL, "avx512"},
+        {"smaller batches fit (baseline)", test_smaller_batches_fit, NULL, NULL, "baseline"},
+        {"smaller batches fit (avx2)", test_smaller_batches_fit, NULL, NULL, "avx2"},
+        {"smaller batches fit (avx512)", test_smaller_batches_fit, NULL, NULL, "avx512"},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

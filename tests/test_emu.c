@@ -133,6 +133,10 @@ static void test_every_thread_runs_once(void **state) {
 static void test_dynamic_shared_memory(void **state) {
     (void)state;
     int *to = device(sizeof *to), out;
+    test_dynamic(to, EMU_SHARED_PLAIN + 1, NULL);
+    assert_int_equal(cudaGetLastError(), cudaErrorInvalidConfiguration); /* nobody has opted in */
+    assert_int_equal(test_dynamic_opt_in(EMU_SHARED_MOST + 1), cudaErrorInvalidValue);
+    GOOD(test_dynamic_opt_in(200000));
     for (int bytes = 1; bytes < 200000; bytes = bytes * 3 + 5) {
         test_dynamic(to, bytes, NULL);
         GOOD(cudaMemcpy(&out, to, sizeof out, cudaMemcpyDeviceToHost));

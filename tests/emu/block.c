@@ -31,7 +31,7 @@ typedef struct thread {
 typedef struct shared_piece {
     const char *file;
     int line;
-    size_t bytes, mapped;
+    size_t mapped;
     unsigned char *memory, *start;
     bool used; /* by this block */
 } shared_piece;
@@ -268,7 +268,6 @@ static void *begin_piece(shared_piece *piece, size_t bytes, const char *file, in
             emu_stop(file, line, "no memory for %zu bytes of shared memory", bytes);
         piece->mapped = whole;
     }
-    piece->bytes = bytes;
     piece->start = piece->memory + piece->mapped - bytes;
     piece->used = true;
     memset(piece->memory, 0xff, piece->mapped);
@@ -334,7 +333,7 @@ void emu_run_kernel(const emu_kernel *which) {
     const size_t blocks = (size_t)grid.x * grid.y * grid.z;
     kernel = which;
     count = (int)(which->block.x * which->block.y * which->block.z);
-    shared_limit = which->shared > EMU_SHARED_PLAIN ? EMU_SHARED_MOST : EMU_SHARED_PLAIN;
+    shared_limit = emu_shared_limit(which->function);
     emu_here = (emu_place){.threads = which->block, .blocks = grid};
     /* Any block may come first; a shuffled order would be a list of all, a stride that shares no divisor does as well.
      */

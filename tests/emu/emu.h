@@ -32,7 +32,7 @@ uint32_t emu_random(uint32_t below); /* of the seed */
 /* A launch that waits in a stream. The arguments are the launch's own copy. */
 typedef struct emu_kernel {
     const char *name;
-    const void *function;               /* for its attributes */
+    const void *function;               /* for what it has opted in to */
     void (*run)(const void *arguments); /* one thread */
     void (*release)(void *arguments);
     void *arguments;
@@ -43,6 +43,10 @@ typedef struct emu_kernel {
 /* Queues it; refuses, as the device does, what is too large. */
 cudaError_t emu_launch(const emu_kernel *kernel, cudaStream_t stream);
 void emu_run_kernel(const emu_kernel *kernel);
+
+/* Bytes of shared memory that a block of this kernel may have: more than the plain ones only where the program has said
+ * so by cudaFuncSetAttribute. */
+size_t emu_shared_limit(const void *function);
 
 /* The thread that runs, for device.h; valid within kernels. */
 typedef struct emu_place {

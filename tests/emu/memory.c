@@ -158,30 +158,24 @@ cudaError_t cudaMalloc(void **address, size_t bytes) {
     return status;
 }
 
-/* As the device's, it waits for all that was asked of it before. */
-cudaError_t cudaFree(void *address) {
-    const cudaError_t status = cudaDeviceSynchronize();
+/* As the device does, waits for all that was asked of it before. */
+static cudaError_t wait_and_release(void *address, bool device) {
+    cudaError_t status = cudaDeviceSynchronize();
     if (status != cudaSuccess) return status;
     emu_lock();
-    const cudaError_t released = release(address, true);
+    status = release(address, device);
     emu_unlock();
-    return released;
+    return status;
 }
+
+cudaError_t cudaFree(void *address) { return wait_and_release(address, true); }
+cudaError_t cudaFreeHost(void *address) { return wait_and_release(address, false); }
 
 cudaError_t cudaMallocHost(void **address, size_t bytes) {
     emu_lock();
     const cudaError_t status = allocate(address, bytes ? bytes : 1, false);
     emu_unlock();
     return status;
-}
-
-cudaError_t cudaFreeHost(void *address) {
-    const cudaError_t status = cudaDeviceSynchronize();
-    if (status != cudaSuccess) return status;
-    emu_lock();
-    const cudaError_t released = release(address, false);
-    emu_unlock();
-    return released;
 }
 
 cudaError_t cudaMemGetInfo(size_t *left, size_t *all) {

@@ -55,6 +55,30 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
     }
 }
 
+/* Kernels that may have more shared memory than the plain, and how much dynamic. */
+static struct {
+    const void *function;
+    int bytes;
+} opted[64];
+
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute, int value) {
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || value > EMU_SHARED_MOST)
+        return cudaErrorInvalidValue;
+    emu_lock();
+    size_t i = 0;
+    while (i < sizeof opted / sizeof *opted - 1 && opted[i].function && opted[i].function != function) i++;
+    opted[i].function = function;
+    opted[i].bytes = value;
+    emu_unlock();
+    return cudaSuccess;
+}
+
+size_t emu_shared_limit(const void *function) {
+    for (size_t i = 0; i < sizeof opted / sizeof *opted; i++)
+        if (opted[i].function == function && opted[i].bytes > EMU_SHARED_PLAIN) return (size_t)opted[i].bytes;
+    return EMU_SHARED_PLAIN;
+}
+
 cudaError_t cudaRuntimeGetVersion(int *version) {
     *version = CUDART_VERSION;
     return cudaSuccess;

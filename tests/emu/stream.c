@@ -133,7 +133,8 @@ cudaError_t emu_launch(const emu_kernel *kernel, cudaStream_t stream) {
     const size_t threads = (size_t)kernel->block.x * kernel->block.y * kernel->block.z;
     const size_t blocks = (size_t)kernel->grid.x * kernel->grid.y * kernel->grid.z;
     const bool fits = threads > 0 && threads <= EMU_MOST_THREADS && kernel->block.z <= 64 && blocks > 0 &&
-                      kernel->grid.y <= 65535 && kernel->grid.z <= 65535 && kernel->shared <= EMU_SHARED_MOST;
+                      kernel->grid.y <= 65535 && kernel->grid.z <= 65535 &&
+                      kernel->shared <= emu_shared_limit(kernel->function);
     const emu_work launch = {.kind = EMU_KERNEL, .kernel = *kernel};
     return fits ? emu_queue(emu_stream_of(stream), &launch) : cudaErrorInvalidConfiguration;
 }

@@ -87,6 +87,9 @@ static __global__ void k_dynamic(int *out, int bytes) {
     if (threadIdx.x == 0) out[0] = memory[bytes - 1];
 }
 
+cudaError_t test_dynamic_opt_in(int bytes) {
+    return cudaFuncSetAttribute((const void *)k_dynamic, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+}
 void test_dynamic(int *out, int bytes, cudaStream_t stream) { XC_LAUNCH(k_dynamic, 1, 64, bytes, stream, out, bytes); }
 
 static __device__ __noinline__ int deep(int *out, int depth) {

@@ -39,6 +39,7 @@ void test_counts(int *counts, int blocks, int threads, cudaStream_t stream);
 void test_twice_and_one(int *values, cudaStream_t stream);
 
 /* Fills `bytes` of dynamic shared memory; out[0]: the last of them. */
+cudaError_t test_dynamic_opt_in(int bytes); /* to more of it than 48 KB */
 void test_dynamic(int *out, int bytes, cudaStream_t stream);
 
 /* Calls itself until its stack is full. */
