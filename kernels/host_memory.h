@@ -41,8 +41,17 @@ static void host_zero(const xc_backend *backend, void *memory, size_t bytes) {
     if (bytes > 0) memset(memory, 0, bytes);
 }
 
-#define HOST_MEMORY                                                                                                    \
-    .host_memory = true, .allocate = host_allocate, .release = host_release, .upload = host_copy,                      \
-    .download = host_copy, .copy = host_copy, .zero = host_zero
+static void host_take_batch(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
+                            int32_t trials, int32_t batch, uint32_t *index) {
+    (void)backend;
+    const size_t count = (size_t)batch;
+    for (size_t t = 0; t < (size_t)trials; t++)
+        memcpy(index + t * count, order + t * stride + *cursor, count * sizeof *index);
+    *cursor += (uint32_t)batch;
+}
+
+#define HOST_MEMORY                                                                               \
+    .host_memory = true, .allocate = host_allocate, .release = host_release, .upload = host_copy, \
+    .download = host_copy, .copy = host_copy, .zero = host_zero, .take_batch = host_take_batch
 
 #endif

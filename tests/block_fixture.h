@@ -27,7 +27,7 @@ static inline void begin_block(const xc_backend *backend, xc_block_args *args, i
     backend->block_memory(backend, args->block, args->batch, &memory);
     args->saved = backend->allocate(backend, memory.saved);
     args->saved_stride = memory.saved;
-    args->scratch = backend->allocate(backend, memory.scratch);
+    args->scratch = backend->allocate(backend, memory.scratch + memory.trial_scratch);
     args->thread_scratch = backend->allocate(backend, memory.thread_scratch * (size_t)xc_team_threads(args->team));
     args->thread_scratch_stride = memory.thread_scratch;
     assert_true(args->saved && args->scratch && args->thread_scratch);

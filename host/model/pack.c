@@ -27,10 +27,9 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
     pack->training = training;
     XC_TRY(
         xc_allocate(&pack->activation, (size_t)model->layer_count * t, sizeof *pack->activation, "activations", error));
-    XC_TRY(xc_allocate(&pack->seed, t, sizeof *pack->seed, "seeds", error));
     XC_TRY(xc_allocate(&pack->step, t, sizeof *pack->step, "step counts", error));
-    XC_TRY(xc_allocate(&pack->clipped, t, sizeof *pack->clipped, "clip counts", error));
     XC_TRY(xc_allocate(&pack->total, t, sizeof *pack->total, "clip counts", error));
+    XC_TRY(xc_allocate(&pack->rate, t, sizeof *pack->rate, "learning rates", error));
     XC_TRY(
         xc_allocate(&pack->class_weights, (size_t)model->classes, sizeof *pack->class_weights, "class weights", error));
     xc_plan_make(model, backend, trials, batch, training, &pack->plan);
@@ -42,6 +41,7 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
                          model->name, trials, batch, backend->name, (double)pack->plan.bytes / 1e6);
         goto fail;
     }
+    backend->upload(backend, xc_pack_at(pack, pack->plan.l2), model->l2, (size_t)model->l2_count * sizeof *model->l2);
     *out = pack;
     return XC_OK;
 fail:
@@ -51,13 +51,14 @@ fail:
 
 void xc_pack_free(xc_pack *pack) {
     if (pack == NULL) return;
+    xc_pack_forget(pack);
+    if (pack->order != NULL) pack->backend->release(pack->backend, pack->order);
     if (pack->memory != NULL) pack->backend->release(pack->backend, pack->memory);
     if (pack->team_scratch != NULL) pack->backend->release(pack->backend, pack->team_scratch);
     free(pack->activation);
-    free(pack->seed);
     free(pack->step);
-    free(pack->clipped);
     free(pack->total);
+    free(pack->rate);
     free(pack->class_weights);
     free(pack);
 }
@@ -100,6 +101,21 @@ static void take(const xc_pack *pack, size_t offset, size_t count, int32_t slot,
         pack->backend->download(pack->backend, values, xc_pack_slot(pack, offset, count, slot), count * sizeof *values);
 }
 
+/* Where slot's number stands, of numbers (T) of `size` bytes. */
+static void *number_of(const xc_pack *pack, size_t offset, size_t size, int32_t slot) {
+    return (char *)xc_pack_at(pack, offset) + (size_t)slot * size;
+}
+
+/* The activation of slot in layer i, where the backend reads it. */
+static void *activation_of(const xc_pack *pack, int32_t i, int32_t slot) {
+    const size_t at = (size_t)i * (size_t)pack->capacity + (size_t)slot;
+    return (char *)xc_pack_at(pack, pack->plan.activation) + at * sizeof(xc_activation);
+}
+
+static void put_number(xc_pack *pack, size_t offset, int32_t slot, uint64_t number) {
+    pack->backend->upload(pack->backend, number_of(pack, offset, sizeof number, slot), &number, sizeof number);
+}
+
 void xc_pack_set(xc_pack *pack, int32_t slot, const xc_trial_state *state, const xc_activation *activation,
                  uint64_t seed) {
     assert(slot >= 0 && slot < pack->trials);
@@ -114,10 +130,13 @@ void xc_pack_set(xc_pack *pack, int32_t slot, const xc_trial_state *state, const
         xc_activation *own = &pack->activation[(size_t)i * (size_t)pack->capacity + (size_t)slot];
         *own = *activation;
         if (!pack->model.layer[i].first) own->kind = pack->model.layer[i].activation;
+        pack->backend->upload(pack->backend, activation_of(pack, i, slot), own, sizeof *own);
     }
-    pack->seed[slot] = seed;
+    put_number(pack, pack->plan.seed, slot, seed);
+    put_number(pack, pack->plan.step, slot, state->step);
+    put_number(pack, pack->plan.clipped, slot, 0);
     pack->step[slot] = state->step;
-    pack->clipped[slot] = pack->total[slot] = 0;
+    pack->total[slot] = 0;
 }
 
 void xc_pack_get(const xc_pack *pack, int32_t slot, xc_trial_state *state) {
@@ -137,9 +156,11 @@ void xc_pack_gradients(const xc_pack *pack, int32_t slot, float *gradients) {
 
 void xc_pack_clipped(xc_pack *pack, int32_t slot, uint64_t *clipped, uint64_t *total) {
     assert(slot >= 0 && slot < pack->trials);
-    *clipped = pack->clipped[slot];
+    pack->backend->download(pack->backend, clipped, number_of(pack, pack->plan.clipped, sizeof *clipped, slot),
+                            sizeof *clipped);
     *total = pack->total[slot];
-    pack->clipped[slot] = pack->total[slot] = 0;
+    put_number(pack, pack->plan.clipped, slot, 0);
+    pack->total[slot] = 0;
 }
 
 static void move(xc_pack *pack, size_t offset, size_t count, int32_t to, int32_t from) {
@@ -148,9 +169,14 @@ static void move(xc_pack *pack, size_t offset, size_t count, int32_t to, int32_t
                         count * sizeof(float));
 }
 
+static void move_number(xc_pack *pack, size_t offset, size_t size, int32_t to, int32_t from) {
+    pack->backend->copy(pack->backend, number_of(pack, offset, size, to), number_of(pack, offset, size, from), size);
+}
+
 void xc_pack_remove(xc_pack *pack, int32_t slot) {
     assert(slot >= 0 && slot < pack->trials);
     const int32_t last = --pack->trials;
+    xc_pack_forget(pack);
     pack->last_batch = 0; /* the outputs of the last forward are no longer where the slots say */
     if (slot == last) return;
     const size_t parameters = pack->model.parameter_count;
@@ -162,9 +188,16 @@ void xc_pack_remove(xc_pack *pack, int32_t slot) {
     for (int32_t i = 0; i < pack->model.layer_count; i++) {
         xc_activation *row = pack->activation + (size_t)i * (size_t)pack->capacity;
         row[slot] = row[last];
+        pack->backend->copy(pack->backend, activation_of(pack, i, slot), activation_of(pack, i, last), sizeof *row);
     }
-    pack->seed[slot] = pack->seed[last];
+    move_number(pack, pack->plan.seed, sizeof(uint64_t), slot, last);
+    move_number(pack, pack->plan.step, sizeof(uint64_t), slot, last);
+    move_number(pack, pack->plan.clipped, sizeof(uint64_t), slot, last);
+    move_number(pack, pack->plan.rate, sizeof(float), slot, last);
+    if (pack->order != NULL)
+        pack->backend->copy(pack->backend, pack->order + (size_t)slot * pack->order_items,
+                            pack->order + (size_t)last * pack->order_items, pack->order_items * sizeof(uint32_t));
     pack->step[slot] = pack->step[last];
-    pack->clipped[slot] = pack->clipped[last];
     pack->total[slot] = pack->total[last];
+    pack->rate[slot] = pack->rate[last];
 }

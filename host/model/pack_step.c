@@ -1,6 +1,6 @@
-/* pack_step.c: one step of all trials of a pack: forward, loss, backward, optimizer; and what can be asked of it after
- * the loss. Calls the backend's ops in the order of the layers and allocates nothing. What an op computes is the
- * backend's business (kernels/), what is read by whom is decided here.
+/* pack_step.c: the parts of a step of all trials of a pack: forward, loss, backward, optimizer; and what can be asked
+ * of it after the loss. Calls the backend's ops in the order of the layers and allocates nothing. What an op computes
+ * is the backend's business (kernels/), what is read by whom is decided here.
  */
 #include <assert.h>
 #include <math.h>
@@ -13,6 +13,7 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
     const xc_model *model = &pack->model;
     const xc_layer *layer = &model->layer[i];
     const xc_plan *plan = &pack->plan;
+    const xc_activation *activation = xc_pack_at(pack, plan->activation);
     return (xc_block_args){
         .block = &layer->block,
         .trials = pack->trials,
@@ -28,11 +29,11 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .parameter_stride = model->parameter_count,
         .running = xc_pack_at(pack, plan->running),
         .running_stride = model->running_count,
-        .activation = pack->activation + (size_t)i * (size_t)pack->capacity,
-        .seed = pack->seed,
-        .step = pack->step,
+        .activation = activation + (size_t)i * (size_t)pack->capacity,
+        .seed = xc_pack_at(pack, plan->seed),
+        .step = xc_pack_at(pack, plan->step),
         .y = xc_pack_at(pack, plan->y[i]),
-        .clipped = pack->clipped,
+        .clipped = xc_pack_at(pack, plan->clipped),
         .saved = xc_pack_at(pack, plan->saved[i]),
         .saved_stride = plan->saved_stride[i],
         .scratch = xc_pack_at(pack, plan->forward_scratch[i]),
@@ -67,6 +68,18 @@ static xc_block_op backward_op(const xc_backend *backend, xc_block_kind kind) {
     }
 }
 
+/* ---- what the host knows ----------------------------------------------------------------------------------------- */
+
+xc_status xc_pack_check_split(const xc_pack *pack, const xc_device_split *split, bool labels, xc_error *error) {
+    if ((int32_t)split->dna.length != pack->model.length)
+        return xc_fail(error, XC_INPUT,
+                       "model %s is for sequences of %d bases but these have %u; give data of that length",
+                       pack->model.name, pack->model.length, split->dna.length);
+    if (labels && split->labels == NULL)
+        return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
+    return XC_OK;
+}
+
 /* How many values the exponentials of layer i are about to see: what the clipped ones are a part of. */
 static void count_exponentials(xc_pack *pack, int32_t i) {
     const xc_block *block = &pack->model.layer[i].block;
@@ -76,26 +89,60 @@ static void count_exponentials(xc_pack *pack, int32_t i) {
         if (activation[t].kind == XC_EXPONENTIAL) pack->total[t] += values;
 }
 
-xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uint32_t *index, int32_t batch,
-                          bool training, xc_error *error) {
-    xc_status status;
-    const xc_backend *backend = pack->backend;
+void xc_pack_begin(xc_pack *pack, const xc_device_split *split, int32_t batch, bool training) {
     assert(batch > 0 && batch <= pack->batch && (pack->training || !training));
-    if ((int32_t)split->dna.length != pack->model.length)
-        return xc_fail(error, XC_INPUT,
-                       "model %s is for sequences of %d bases but these have %u; give data of that length",
-                       pack->model.name, pack->model.length, split->dna.length);
     pack->dna = split->dna;
     pack->labels = split->labels;
     pack->last_batch = batch;
     pack->last_training = training;
-    backend->upload(backend, xc_pack_at(pack, pack->plan.index), index,
-                    (size_t)pack->trials * (size_t)batch * sizeof *index);
+    for (int32_t i = 0; training && i < pack->model.layer_count; i++) count_exponentials(pack, i);
+}
+
+void xc_pack_count_step(xc_pack *pack) {
+    for (int32_t t = 0; t < pack->trials; t++) pack->step[t]++;
+}
+
+void xc_pack_send_rates(xc_pack *pack, const float *learning_rate) {
+    const size_t bytes = (size_t)pack->trials * sizeof *learning_rate;
+    if (memcmp(pack->rate, learning_rate, bytes) == 0) return;
+    memcpy(pack->rate, learning_rate, bytes);
+    pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.rate), pack->rate, bytes);
+}
+
+bool xc_pack_send_class_weights(xc_pack *pack, const double *class_weights) {
+    bool differ = !pack->has_class_weights;
+    if (class_weights == NULL) return false;
+    for (int32_t c = 0; c < pack->model.classes; c++) {
+        differ |= pack->class_weights[c] != (float)class_weights[c];
+        pack->class_weights[c] = (float)class_weights[c];
+    }
+    pack->has_class_weights = true;
+    if (differ)
+        pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.class_weights), pack->class_weights,
+                              (size_t)pack->model.classes * sizeof(float));
+    return true;
+}
+
+/* ---- forward and loss -------------------------------------------------------------------------------------------- */
+
+xc_status xc_pack_run_forward(xc_pack *pack, xc_error *error) {
+    xc_status status = XC_OK;
     for (int32_t i = 0; i < pack->model.layer_count; i++) {
         const xc_block_args args = layer_args(pack, i);
-        XC_TRY(forward_op(backend, args.block->kind)(backend, &args, error));
-        if (training) count_exponentials(pack, i);
+        XC_TRY(forward_op(pack->backend, args.block->kind)(pack->backend, &args, error));
     }
+fail:
+    return status;
+}
+
+xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uint32_t *index, int32_t batch,
+                          bool training, xc_error *error) {
+    xc_status status;
+    XC_TRY(xc_pack_check_split(pack, split, false, error));
+    xc_pack_begin(pack, split, batch, training);
+    pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.index), index,
+                          (size_t)pack->trials * (size_t)batch * sizeof *index);
+    XC_TRY(xc_pack_run_forward(pack, error));
     return XC_OK;
 fail:
     pack->last_batch = 0;
@@ -114,36 +161,36 @@ const float *xc_pack_lend_logits(const xc_pack *pack) {
     return pack->backend->host_memory ? xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]) : NULL;
 }
 
-xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error) {
-    xc_status status;
-    const xc_backend *backend = pack->backend;
-    const int32_t classes = pack->model.classes, last = pack->model.layer_count - 1;
-    assert(pack->last_batch > 0);
-    if (pack->labels == NULL)
-        return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
-    void *weights = NULL;
-    if (class_weights != NULL) {
-        weights = xc_pack_at(pack, pack->plan.class_weights);
-        for (int32_t c = 0; c < classes; c++) pack->class_weights[c] = (float)class_weights[c];
-        backend->upload(backend, weights, pack->class_weights, (size_t)classes * sizeof(float));
-    }
+xc_status xc_pack_run_loss(xc_pack *pack, xc_loss_kind kind, bool weighted, xc_error *error) {
+    const int32_t last = pack->model.layer_count - 1;
     const xc_loss_args args = {
         .kind = kind,
         .trials = pack->trials,
         .batch = pack->last_batch,
-        .classes = classes,
+        .classes = pack->model.classes,
         .logits = xc_pack_at(pack, pack->plan.y[last]),
         .labels = pack->labels,
         .index = xc_pack_at(pack, pack->plan.index),
-        .class_weights = weights,
+        .class_weights = weighted ? xc_pack_at(pack, pack->plan.class_weights) : NULL,
         .dlogits = pack->last_training ? xc_pack_at(pack, pack->plan.dy[last]) : NULL,
         .loss = xc_pack_at(pack, pack->plan.loss),
     };
-    XC_TRY(backend->loss(backend, &args, error));
-    backend->download(backend, loss, args.loss, (size_t)pack->trials * sizeof *loss);
+    return pack->backend->loss(pack->backend, &args, error);
+}
+
+xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error) {
+    xc_status status;
+    assert(pack->last_batch > 0);
+    if (pack->labels == NULL)
+        return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
+    XC_TRY(xc_pack_run_loss(pack, kind, xc_pack_send_class_weights(pack, class_weights), error));
+    pack->backend->download(pack->backend, loss, xc_pack_at(pack, pack->plan.loss),
+                            (size_t)pack->trials * sizeof *loss);
 fail:
     return status;
 }
+
+/* ---- backward and step ------------------------------------------------------------------------------------------- */
 
 /* Whether a layer after `reader`, whose backward has therefore run, has written the gradient at y of `layer`. */
 static bool written_before(const xc_model *model, int32_t layer, int32_t reader) {
@@ -152,7 +199,7 @@ static bool written_before(const xc_model *model, int32_t layer, int32_t reader)
     return false;
 }
 
-xc_status xc_pack_backward(xc_pack *pack, xc_error *error) {
+xc_status xc_pack_run_backward(xc_pack *pack, xc_error *error) {
     xc_status status = XC_OK;
     const xc_model *model = &pack->model;
     const xc_plan *plan = &pack->plan;
@@ -170,12 +217,16 @@ xc_status xc_pack_backward(xc_pack *pack, xc_error *error) {
         XC_TRY(backward_op(pack->backend, layer->block.kind)(pack->backend, &args, error));
     }
 fail:
+    return status;
+}
+
+xc_status xc_pack_backward(xc_pack *pack, xc_error *error) {
+    const xc_status status = xc_pack_run_backward(pack, error);
     pack->last_batch = 0; /* the gradients may have taken the memory of the outputs */
     return status;
 }
 
-xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate, xc_error *error) {
-    xc_status status;
+xc_status xc_pack_run_step(xc_pack *pack, const xc_optimizer *optimizer, xc_error *error) {
     const xc_plan *plan = &pack->plan;
     assert(pack->training);
     const xc_step_args args = {
@@ -187,19 +238,23 @@ xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float
         .gradients = xc_pack_at(pack, plan->gradients),
         .first_moment = xc_pack_at(pack, plan->first_moment),
         .second_moment = xc_pack_at(pack, plan->second_moment),
-        .learning_rate = learning_rate,
-        .step = pack->step,
+        .learning_rate = xc_pack_at(pack, plan->rate),
+        .step = xc_pack_at(pack, plan->step),
         .beta1 = optimizer->beta1,
         .beta2 = optimizer->beta2,
         .epsilon = optimizer->epsilon,
         .momentum = optimizer->momentum,
-        .l2 = pack->model.l2,
+        .l2 = xc_pack_at(pack, plan->l2),
         .l2_count = pack->model.l2_count,
         .team = pack->team,
     };
-    XC_TRY(pack->backend->step(pack->backend, &args, error));
-    for (int32_t t = 0; t < pack->trials; t++) pack->step[t]++;
-fail:
+    return pack->backend->step(pack->backend, &args, error);
+}
+
+xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate, xc_error *error) {
+    xc_pack_send_rates(pack, learning_rate);
+    const xc_status status = xc_pack_run_step(pack, optimizer, error);
+    if (status == XC_OK) xc_pack_count_step(pack);
     return status;
 }
 

@@ -90,14 +90,15 @@ static void plan_layer(planner *p, const xc_model *model, const xc_backend *back
     const size_t output =
         (size_t)trials * (size_t)batch * (size_t)block->out_length * (size_t)block->filters * sizeof(float);
     const size_t saved = (size_t)trials * memory.saved;
+    const size_t scratch = memory.scratch + (size_t)trials * memory.trial_scratch;
     plan->saved_stride[i] = memory.saved;
     if (memory.thread_scratch > plan->thread_scratch_bytes) plan->thread_scratch_bytes = memory.thread_scratch;
-    need(p, &plan->forward_scratch[i], memory.scratch, i, i);
+    need(p, &plan->forward_scratch[i], scratch, i, i);
     if (training) {
         need(p, &plan->y[i], output, i, reader == n ? 2 * n : back);
         need(p, &plan->dy[i], output, reader == n ? n : 2 * n - reader, back);
         need(p, &plan->saved[i], saved, i, back);
-        need(p, &plan->backward_scratch[i], memory.scratch, back, back);
+        need(p, &plan->backward_scratch[i], scratch, back, back);
     } else {
         need(p, &plan->y[i], output, i, reader);
         need(p, &plan->saved[i], saved, i, i); /* an op may write it; nobody reads it again */
@@ -113,6 +114,13 @@ void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t tria
     plan->gradients = training ? stay(&p, parameters) : XC_ABSENT;
     plan->first_moment = training ? stay(&p, parameters) : XC_ABSENT;
     plan->second_moment = training ? stay(&p, parameters) : XC_ABSENT;
+    plan->activation = stay(&p, (size_t)model->layer_count * t * sizeof(xc_activation));
+    plan->seed = stay(&p, t * sizeof(uint64_t));
+    plan->step = stay(&p, t * sizeof(uint64_t));
+    plan->clipped = stay(&p, t * sizeof(uint64_t));
+    plan->rate = stay(&p, t * sizeof(float));
+    plan->l2 = stay(&p, (size_t)model->l2_count * sizeof(xc_l2));
+    plan->cursor = stay(&p, sizeof(uint32_t));
     plan->index = stay(&p, t * (size_t)batch * sizeof(uint32_t));
     plan->class_weights = stay(&p, (size_t)model->classes * sizeof(float));
     plan->loss = stay(&p, t * sizeof(double));

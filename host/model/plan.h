@@ -9,6 +9,11 @@
 typedef struct xc_plan {
     size_t parameters, gradients, first_moment, second_moment; /* float (T,parameter_count) */
     size_t running;                                            /* float (T,running_count) */
+    size_t activation;                                         /* xc_activation (layers,T) */
+    size_t seed, step, clipped;                                /* uint64_t (T) */
+    size_t rate;                                               /* float (T) */
+    size_t l2;                                                 /* xc_l2 (l2_count) */
+    size_t cursor;                                             /* uint32_t: items of the order that are taken */
     size_t index;                                              /* uint32_t (T,N) */
     size_t class_weights;                                      /* float (classes) */
     size_t loss;                                               /* double (T) */

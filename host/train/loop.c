@@ -21,7 +21,6 @@ typedef struct train_loop {
     xc_team *team;
     xc_runner **slot;    /* (T) the running trial of each slot of the pack */
     xc_runner *runners;  /* (T) in the order they came */
-    uint32_t *index;     /* (T,batch) */
     double *loss;        /* (T) */
     float *rate;         /* (T) learning rates */
     float *valid_logits; /* (T,valid items,classes) */
@@ -72,24 +71,19 @@ static void mark_diverged(train_loop *loop) {
     }
 }
 
-/* Forward, loss, backward and step on items first..first+batch-1 of each trial's order. A trial that diverges is
+/* Forward, loss, backward and step on the next `batch` items of each trial's order. A trial that diverges is
  * carried through the step, because the others' activations must stay where they are, and leaves after it. */
-static xc_status step(train_loop *loop, size_t first, size_t batch, xc_error *error) {
+static xc_status step(train_loop *loop, size_t batch, xc_error *error) {
     xc_status status = XC_OK;
     const int32_t trials = xc_pack_trials(loop->pack);
     const xc_train_config *config = &loop->slot[0]->trial->config->train;
     const xc_optimizer optimizer = {config->optimizer, (float)config->beta1, (float)config->beta2,
                                     (float)config->epsilon, (float)config->momentum};
-    for (int32_t t = 0; t < trials; t++) {
-        memcpy(loop->index + (size_t)t * batch, loop->slot[t]->order + first, batch * sizeof(uint32_t));
-        loop->rate[t] = (float)loop->slot[t]->callbacks.learning_rate;
-    }
-    const xc_device_split *device = &loop->data->split[XC_TRAIN];
-    XC_TRY(xc_pack_forward(loop->pack, device, loop->index, (int32_t)batch, true, error));
-    XC_TRY(xc_pack_loss(loop->pack, config->loss, config->class_weights, loop->loss, error));
+    for (int32_t t = 0; t < trials; t++) loop->rate[t] = (float)loop->slot[t]->callbacks.learning_rate;
+    XC_TRY(xc_pack_train_forward(loop->pack, &loop->data->split[XC_TRAIN], (int32_t)batch, config->loss,
+                                 config->class_weights, loop->loss, error));
     mark_diverged(loop);
-    XC_TRY(xc_pack_backward(loop->pack, error));
-    XC_TRY(xc_pack_step(loop->pack, &optimizer, loop->rate, error));
+    XC_TRY(xc_pack_train_backward(loop->pack, &optimizer, loop->rate, error));
 
     for (int32_t t = trials; t-- > 0;) {
         loop->slot[t]->loss_sum += loop->loss[t] * (double)batch;
@@ -106,6 +100,8 @@ static xc_status train_epoch(train_loop *loop, xc_error *error) {
     for (int32_t t = 0; t < xc_pack_trials(loop->pack); t++) {
         xc_runner *runner = loop->slot[t];
         xc_epoch_order(loop->train, runner->trial->config->train.seed, runner->epoch, runner->order);
+        const xc_status status = xc_pack_set_order(loop->pack, t, runner->order, items, error);
+        if (status != XC_OK) return status;
         runner->loss_sum = 0;
     }
     for (size_t first = 0; first < items && xc_pack_trials(loop->pack) > 0; first += batch) {
@@ -113,7 +109,7 @@ static xc_status train_epoch(train_loop *loop, xc_error *error) {
             return xc_fail(error, XC_INTERRUPTED,
                            "interrupted; the last whole epoch is saved, run the same command "
                            "again to go on");
-        const xc_status status = step(loop, first, items - first < batch ? items - first : batch, error);
+        const xc_status status = step(loop, items - first < batch ? items - first : batch, error);
         if (status != XC_OK) return status;
     }
     return XC_OK;
@@ -251,7 +247,6 @@ static xc_status open_pack(train_loop *loop, xc_trial *const *trials, int32_t co
     XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, true, &loop->pack, error));
     XC_TRY(xc_allocate(&loop->slot, n, sizeof *loop->slot, "a pack", error));
     XC_TRY(xc_allocate(&loop->runners, n, sizeof *loop->runners, "a pack", error));
-    XC_TRY(xc_allocate(&loop->index, n * (size_t)batch, sizeof *loop->index, "a pack", error));
     XC_TRY(xc_allocate(&loop->loss, n, sizeof *loop->loss, "a pack", error));
     XC_TRY(xc_allocate(&loop->rate, n, sizeof *loop->rate, "a pack", error));
     XC_TRY(xc_allocate(&loop->valid_logits, n * valid_items * classes, sizeof(float), "logits", error));
@@ -271,7 +266,6 @@ static void close_loop(train_loop *loop, int32_t count) {
     xc_inference_close(&loop->inference);
     free(loop->slot);
     free(loop->runners);
-    free(loop->index);
     free(loop->loss);
     free(loop->rate);
     free(loop->valid_logits);

@@ -11,7 +11,8 @@
  *
  * Contract of every op: outputs are written with `=`, gradients of parameters are added with `+=`; the result for trial
  * t depends on trial t's arguments alone and is the same to the byte for any T and any thread; no op allocates. A NaN
- * passes through every activation and every pool, so that it reaches the loss, where it is looked for.
+ * passes through every activation and every pool, so that it reaches the loss, where it is looked for. All that changes
+ * from one step to the next is in the backend's memory, so that a step's ops can be recorded once and done again.
  */
 #ifndef EXPCONV_BACKEND_H
 #define EXPCONV_BACKEND_H
@@ -26,7 +27,7 @@
 extern "C" {
 #endif
 
-#define XC_BACKEND_VERSION 2u
+#define XC_BACKEND_VERSION 3u
 
 /* ---- activations ----------------------------------------------------------------------------------------------- */
 
@@ -94,6 +95,17 @@ typedef struct xc_dna_view {
 
 typedef enum xc_block_kind { XC_BLOCK_MOTIF, XC_BLOCK_CONV, XC_BLOCK_DENSE, XC_BLOCK_ADD } xc_block_kind;
 
+/* X(ENUM, "name in configs"). What the products of convolutions and dense layers are made of, where the backend has a
+ * choice; sums are float32 always. The CPU backend and the reference compute in float32 whatever is asked for. */
+#define XC_PRECISIONS(X)                                            \
+    X(XC_FP32, "fp32") /* float32 */                                \
+    X(XC_TF32, "tf32") /* factors rounded to 10 bits of mantissa */ \
+    X(XC_BF16, "bf16") /* factors rounded to 7 bits */
+
+#define XC_PRECISION_ENUM(name, word) name,
+typedef enum xc_precision { XC_PRECISIONS(XC_PRECISION_ENUM) XC_PRECISION_COUNT } xc_precision;
+#undef XC_PRECISION_ENUM
+
 /* Where a tensor that does not exist is. */
 #define XC_ABSENT ((size_t)-1)
 
@@ -115,6 +127,8 @@ typedef struct xc_block {
     float norm_epsilon;
     float dropout;           /* rate in [0, 1); kept values are divided by 1 - rate, see xc_dropout_threshold */
     uint32_t dropout_stream; /* substream of XC_STREAM_DROPOUT: the block's number in the model */
+    xc_precision precision;
+    bool input_gradient; /* of a motif block: backward may be asked for dx; others always may */
 
     /* Offsets in floats within one trial's parameters (and gradients), XC_ABSENT when there is none. */
     size_t kernel; /* (K,C,F) */
@@ -129,6 +143,7 @@ typedef struct xc_block {
 typedef struct xc_block_memory {
     size_t saved;          /* bytes a trial: what forward keeps for backward; the backend's own business */
     size_t scratch;        /* bytes a call: contents are nobody's after the call; may be shared between blocks */
+    size_t trial_scratch;  /* bytes a trial of the call: follow `scratch`, and are nobody's likewise */
     size_t thread_scratch; /* bytes a thread of the call's team, likewise */
 } xc_block_memory;
 
@@ -160,12 +175,12 @@ typedef struct xc_block_args {
     float *running; /* batch norm's running mean and variance, trial t's at t * running_stride floats */
     size_t running_stride;
 
-    const xc_activation *activation; /* (T) (host) */
-    const uint64_t *seed;            /* (T) (host) dropout key */
-    const uint64_t *step;            /* (T) (host) number of this training step, from 0, below 2^32 */
+    const xc_activation *activation; /* (T) */
+    const uint64_t *seed;            /* (T) dropout key */
+    const uint64_t *step;            /* (T) number of this training step, from 0, below 2^32 */
 
     float *y;          /* (T,N,Lp,F) output of forward, `=`; read by backward */
-    uint64_t *clipped; /* (T) (host) how many activations the clip met, `+=` when training; may be NULL */
+    uint64_t *clipped; /* (T) how many activations the clip met, `+=` when training; may be NULL */
 
     /* Backward. */
     const float *dy;   /* (T,N,Lp,F) gradient of the loss at y */
@@ -175,7 +190,7 @@ typedef struct xc_block_args {
 
     void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
-    void *scratch;
+    void *scratch;        /* `scratch` bytes, then `trial_scratch` bytes for each trial */
     void *thread_scratch; /* thread i's at i * thread_scratch_stride bytes */
     size_t thread_scratch_stride;
 } xc_block_args;
@@ -218,7 +233,7 @@ typedef struct xc_l2 {
     float factor;
 } xc_l2;
 
-/* One optimizer step for all trials; zeroes the gradients when it has used them. */
+/* One optimizer step for all trials; zeroes the gradients when it has used them, and counts the step. */
 typedef struct xc_step_args {
     xc_optimizer_kind kind;
     int32_t trials;
@@ -228,10 +243,10 @@ typedef struct xc_step_args {
     float *gradients;           /* (T,stride), zero afterwards */
     float *first_moment;        /* (T,stride) */
     float *second_moment;       /* (T,stride); unused by SGD */
-    const float *learning_rate; /* (T) (host) */
-    const uint64_t *step;       /* (T) (host) number of this step, from 0 */
+    const float *learning_rate; /* (T) */
+    uint64_t *step;             /* (T) number of this step, from 0; one more afterwards */
     float beta1, beta2, epsilon, momentum;
-    const xc_l2 *l2; /* (l2_count) (host), ascending, not overlapping */
+    const xc_l2 *l2; /* (l2_count), ascending, not overlapping */
     int32_t l2_count;
     xc_team *team; /* (host) as in xc_block_args */
 } xc_step_args;
@@ -239,6 +254,7 @@ typedef struct xc_step_args {
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
 typedef struct xc_backend xc_backend;
+typedef struct xc_recording xc_recording;
 typedef xc_status (*xc_block_op)(const xc_backend *backend, const xc_block_args *args, xc_error *error);
 
 struct xc_backend {
@@ -255,6 +271,22 @@ struct xc_backend {
     void (*download)(const xc_backend *backend, void *to_host, const void *from, size_t bytes);
     void (*copy)(const xc_backend *backend, void *to, const void *from, size_t bytes);
     void (*zero)(const xc_backend *backend, void *memory, size_t bytes);
+
+    /* Bytes that could be allocated now; NULL where that is the host's business. */
+    size_t (*free_memory)(const xc_backend *backend);
+
+    /* The next batch of every trial, without the host: index (T,N) = order[t * stride + *cursor + n], then *cursor +=
+     * N; all in the backend's memory. */
+    void (*take_batch)(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
+                       int32_t trials, int32_t batch, uint32_t *index);
+
+    /* Recordings; NULL where there are none. What this thread asks for between record and keep, ops, take_batch, copy
+     * and zero, is kept instead of done; replay does it, as often as wanted, while what it points to is there. The same
+     * ops, of the same shapes, must have been done once before. keep ends the recording also when it fails. */
+    xc_status (*record)(const xc_backend *backend, xc_error *error);
+    xc_status (*keep)(const xc_backend *backend, xc_recording **recording, xc_error *error);
+    xc_status (*replay)(const xc_backend *backend, const xc_recording *recording, xc_error *error);
+    void (*forget)(const xc_backend *backend, xc_recording *recording);
 
     void (*block_memory)(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 

@@ -249,8 +249,8 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
 void xc_pack_free(xc_pack *pack);
 
 /* Lets the threads of a team share every op from now on (NULL: the caller's alone, as a new pack has it), with the same
- * results. The team stays the caller's and must outlive the pack or the next call. XC_MEMORY leaves things as they were.
- * Not to be called between a forward pass and its backward. */
+ * results. The team stays the caller's and must outlive the pack or the next call. XC_MEMORY leaves things as they
+ * were. Not to be called between a forward pass and its backward. */
 xc_status xc_pack_set_team(xc_pack *pack, xc_team *team, xc_error *error);
 
 /* Bytes of backend memory that one more trial would take; and of the pack as it is. */
@@ -307,6 +307,18 @@ typedef struct xc_optimizer {
 } xc_optimizer;
 /* learning_rate (T). Counts the step of each trial. */
 xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate, xc_error *error);
+
+/* The order in which slot t goes through its items from now on, copied to the backend: indices into a split, from the
+ * first. All slots have the same number of items, and set theirs before the next xc_pack_train_forward. */
+xc_status xc_pack_set_order(xc_pack *pack, int32_t slot, const uint32_t *order, size_t items, xc_error *error);
+
+/* The next `batch` items of every trial's order: forward in training mode, and the mean loss of each trial (T). Then
+ * xc_pack_train_backward, back through all blocks and one optimizer step. Both are the calls above, but nothing goes to
+ * the backend besides what changed since the last step, and where it can record ops they are asked for only once. */
+xc_status xc_pack_train_forward(xc_pack *pack, const xc_device_split *split, int32_t batch, xc_loss_kind kind,
+                                const double *class_weights, double *loss, xc_error *error);
+xc_status xc_pack_train_backward(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate,
+                                 xc_error *error);
 
 /* Gradients of slot t (parameter_count), for tests and for the search of a non-finite value. */
 void xc_pack_gradients(const xc_pack *pack, int32_t slot, float *gradients);

@@ -148,7 +148,7 @@ void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32
     set_sizes(&b, block, batch);
     lay_out(&b, &saved, &scratch);
     lay_out_thread(&b, &thread);
-    *memory = (xc_block_memory){saved.used, scratch.used, thread.used};
+    *memory = (xc_block_memory){.saved = saved.used, .scratch = scratch.used, .thread_scratch = thread.used};
 }
 
 static void find_parameters(const xc_block_args *args, size_t trial, cpu_trial *b) {

@@ -84,5 +84,6 @@ xc_status xc_cpu_step(const xc_backend *backend, const xc_step_args *args, xc_er
     (void)backend, (void)error;
     xc_step_args copy = *args;
     xc_team_run(args->team, step_share, &copy);
+    for (int32_t t = 0; t < args->trials; t++) args->step[t]++;
     return XC_OK;
 }

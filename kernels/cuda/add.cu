@@ -6,15 +6,13 @@
 
 DEVICE size_t own_element(void) { return (size_t)blockIdx.x * THREADS + threadIdx.x; }
 
-static __global__ void k_add_fwd(cuda_call c, size_t elements) {
+static __global__ void __launch_bounds__(THREADS) k_add_fwd(cuda_call c, size_t elements) {
     const int t = (int)blockIdx.z;
     const size_t i = own_element(), at = (size_t)t * elements + i;
-    if (i >= elements) return;
-    const int f = (int)(i % (size_t)c.block.filters);
-    z_of(&c, t)[i] = finish_linear(&c, t, c.x[at] + c.x_skip[at], f);
+    if (i < elements) z_of(&c, t)[i] = c.x[at] + c.x_skip[at];
 }
 
-static __global__ void k_add_bwd(cuda_call c, size_t elements) {
+static __global__ void __launch_bounds__(THREADS) k_add_bwd(cuda_call c, size_t elements) {
     const int t = (int)blockIdx.z;
     const size_t i = own_element(), at = (size_t)t * elements + i;
     if (i >= elements) return;

@@ -3,6 +3,7 @@
  */
 #include "backend.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,8 +38,14 @@ xc_status cuda_check(cudaError_t code, const char *call, xc_error *error) {
                    cudaGetErrorName(code), cudaGetErrorString(code), advice(code));
 }
 
+void cuda_keep(cuda_device *device, cudaError_t code) {
+    int none = cudaSuccess;
+    if (code != cudaSuccess) atomic_compare_exchange_strong(&device->failed, &none, (int)code);
+}
+
 xc_status cuda_check_launches(cuda_device *device, const char *op, xc_error *error) {
-    const cudaError_t launched = cudaGetLastError(), before = (cudaError_t)atomic_load(&device->failed);
+    const cudaError_t launched = cudaGetLastError(),
+                      before = (cudaError_t)atomic_exchange(&device->failed, cudaSuccess);
     if (launched == cudaSuccess && before == cudaSuccess) return XC_OK;
     if (before == cudaSuccess) return cuda_check(launched, op, error);
     return cuda_check(before, "a copy, or work that it waited for,", error);
@@ -46,7 +53,7 @@ xc_status cuda_check_launches(cuda_device *device, const char *op, xc_error *err
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-static cuda_device device = {.step_lock = PTHREAD_MUTEX_INITIALIZER};
+static cuda_device device;
 
 static const xc_backend backend_table = {
     .version = XC_BACKEND_VERSION,
@@ -60,6 +67,12 @@ static const xc_backend backend_table = {
     .download = cuda_download,
     .copy = cuda_copy,
     .zero = cuda_zero,
+    .free_memory = cuda_free_memory,
+    .take_batch = cuda_take_batch_op,
+    .record = cuda_record,
+    .keep = cuda_end_recording,
+    .replay = cuda_replay,
+    .forget = cuda_forget,
     .block_memory = cuda_block_memory,
     .motif_block_forward = cuda_block_forward,
     .motif_block_backward = cuda_block_backward,
@@ -91,12 +104,9 @@ static xc_status open_device(xc_error *error) {
     XC_TRY(CUDA_CHECK(cudaGetDeviceProperties(&is, 0)));
     snprintf(device.description, sizeof device.description, "%.120s, compute capability %d.%d, %.0f GB", is.name,
              is.major, is.minor, (double)is.totalGlobalMem / 1e9);
-    XC_TRY(CUDA_CHECK(cudaMalloc((void **)&device.step_area, sizeof *device.step_area)));
-    XC_TRY(CUDA_CHECK(cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking)));
-    return XC_OK;
+    device.shared_bytes = is.sharedMemPerBlockOptin;
+    device.opened = true;
 fail:
-    if (device.step_area) cudaFree(device.step_area);
-    device.step_area = NULL;
     return status;
 }
 
@@ -108,7 +118,7 @@ xc_status xc_backend_cuda(uint32_t version, const xc_backend **backend, xc_error
         return xc_fail(error, XC_DEVICE, "the CUDA backend has version %u and the program %u; build both again",
                        XC_BACKEND_VERSION, version);
     pthread_mutex_lock(&opening);
-    if (!device.stream) status = open_device(error);
+    if (!device.opened) status = open_device(error);
     pthread_mutex_unlock(&opening);
     if (status == XC_OK) *backend = &backend_table;
     return status;

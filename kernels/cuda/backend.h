@@ -1,27 +1,40 @@
-/* backend.h: what the host part of the CUDA backend shares: the device, its stream, and how a status becomes an error.
+/* backend.h: what the host part of the CUDA backend shares: the device, what each thread has on it, and how a status
+ * becomes an error.
  */
 #ifndef EXPCONV_CUDA_BACKEND_H
 #define EXPCONV_CUDA_BACKEND_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "call.h"
 
-/* The backend's one device. All work goes through one stream, so it is done in the order in which it is asked for. */
+/* The backend's one device. */
 typedef struct cuda_device {
     char description[256];
-    cudaStream_t stream;
-    pthread_mutex_t step_lock; /* step_area, from its upload to the launch that reads it */
-    cuda_step_area *step_area; /* on the device */
-    atomic_int failed; /* cudaError_t of a memory function, which has no error to fill in; told by the next op */
+    size_t shared_bytes; /* that a block may have when it asks for it */
+    atomic_int failed;   /* cudaError_t of a memory function, which has no error to fill in; told by the next op */
+    bool opened;
 } cuda_device;
 
 static inline cuda_device *cuda_device_of(const xc_backend *backend) { return backend->context; }
 
+/* What a thread of the host has of the device: all that it asks for is done in the order in which it asks. */
+typedef struct cuda_context {
+    cudaStream_t stream;
+    unsigned *counters; /* (CUDA_COUNTERS) on the device, 0 between launches: see last_block.cuh */
+} cuda_context;
+
+/* The calling thread's, made when it first asks and closed when the thread ends. */
+xc_status cuda_context_get(const cuda_context **context, xc_error *error);
+/* The same for a function that has no error to fill in: NULL where it cannot be made, which is kept. */
+const cuda_context *cuda_context_try(cuda_device *device);
+
 /* XC_OK, or XC_DEVICE with a line that names the call, the code and what to do. */
 xc_status cuda_check(cudaError_t code, const char *call, xc_error *error);
 #define CUDA_CHECK(call) cuda_check(call, #call, error)
+
+/* Keeps the first failure of a call that has no error to fill in. */
+void cuda_keep(cuda_device *device, cudaError_t code);
 
 /* What the launches of this thread since the last look, or a memory function, left. */
 xc_status cuda_check_launches(cuda_device *device, const char *op, xc_error *error);
@@ -32,6 +45,14 @@ void cuda_upload(const xc_backend *backend, void *to, const void *from_host, siz
 void cuda_download(const xc_backend *backend, void *to_host, const void *from, size_t bytes);
 void cuda_copy(const xc_backend *backend, void *to, const void *from, size_t bytes);
 void cuda_zero(const xc_backend *backend, void *memory, size_t bytes);
+size_t cuda_free_memory(const xc_backend *backend);
+void cuda_take_batch_op(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
+                        int32_t trials, int32_t batch, uint32_t *index);
+
+xc_status cuda_record(const xc_backend *backend, xc_error *error);
+xc_status cuda_end_recording(const xc_backend *backend, xc_recording **recording, xc_error *error);
+xc_status cuda_replay(const xc_backend *backend, const xc_recording *recording, xc_error *error);
+void cuda_forget(const xc_backend *backend, xc_recording *recording);
 
 void cuda_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error);

@@ -1,9 +1,19 @@
-/* blocks.c: the block ops: what each trial has of its own goes to the device, then a fixed row of launches for all
- * trials together. Nothing is allocated; the host waits only for the counts of clipped values.
+/* blocks.c: the block ops: which way a block goes, and the fixed row of launches of that way, for all trials together.
+ * Nothing is allocated and nothing is waited for.
  */
-#include <string.h>
-
 #include "backend.h"
+
+/* ---- ways -------------------------------------------------------------------------------------------------------- */
+
+/* A motif block goes in one pass where nothing but its pooled output is ever wanted, and its tables fit. */
+static bool in_one_pass(const cuda_device *device, const xc_block *block) {
+    const int32_t any_batch = INT32_MAX;
+    return block->kind == XC_BLOCK_MOTIF && block->before_norm == XC_LINEAR && !block->input_gradient &&
+           block->width <= CUDA_MOTIF_MOST_WIDTH && block->conv_length <= CUDA_MOTIF_MOST_LENGTH &&
+           cuda_motif_statistics_shared(block) <= device->shared_bytes &&
+           cuda_motif_forward_shared(block, any_batch) <= device->shared_bytes &&
+           cuda_motif_backward_shared(block) + CUDA_STATIC_SHARED <= device->shared_bytes;
+}
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -13,44 +23,59 @@ static size_t take(size_t *used, size_t bytes) {
     return at;
 }
 
-static int32_t row_count(const xc_block *block, int32_t batch) { return batch * block->conv_length; }
-static int32_t chunk_count(const xc_block *block, int32_t batch) {
-    return (row_count(block, batch) + CUDA_CHUNK - 1) / CUDA_CHUNK;
-}
+static bool has_winners(const xc_block *block) { return block->pool > 1 || xc_dropout_threshold(block->dropout) > 0; }
 
-static cuda_layout lay_out(const xc_block *block, int32_t batch) {
+static cuda_layout lay_out(const xc_block *block, int32_t batch, bool one_pass) {
     cuda_layout at = {0};
     const size_t filters = (size_t)block->filters, windows = (size_t)batch * (size_t)block->out_length;
+    const size_t rows = (size_t)batch * (size_t)block->conv_length, taps = (size_t)block->width * 4;
     const size_t each = filters * sizeof(float);
-    at.z = take(&at.bytes, (size_t)row_count(block, batch) * each);
-    at.winner = take(&at.bytes, block->pool > 1 ? windows * filters * sizeof(int32_t) : 0);
     at.mean = take(&at.bytes, each);
     at.inverse = take(&at.bytes, each);
+    if (one_pass) {
+        at.record = take(&at.bytes, windows * cuda_motif_record_words(block) * sizeof(uint32_t));
+        at.slope = take(&at.bytes, taps * each);
+        at.input = take(&at.bytes, taps * sizeof(float));
+        return at;
+    }
+    at.z = take(&at.bytes, rows * each);
+    at.winner = take(&at.bytes, has_winners(block) ? windows * filters * sizeof(uint16_t) : 0);
     at.centre = take(&at.bytes, 2 * each);
-    at.partial = take(&at.bytes, (size_t)chunk_count(block, batch) * 2 * filters * sizeof(double));
+    at.partial = take(&at.bytes, (rows + CUDA_TILE - 1) / CUDA_TILE * 2 * filters * sizeof(double));
     return at;
 }
 
-#define TRIAL_BYTES (CUDA_MOST_TRIALS * sizeof(cuda_trial))
-_Static_assert(TRIAL_BYTES % 64 == 0, "scratch is whole multiples of 64");
+static size_t scratch_bytes(const xc_block *block, int32_t batch, bool one_pass) {
+    const size_t bytes = one_pass ? cuda_motif_scratch(block, batch)
+                         : block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE
+                             ? cuda_conv_scratch(block, batch)
+                             : 0;
+    return (bytes + 63) / 64 * 64;
+}
 
 void cuda_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory) {
-    (void)backend;
-    *memory = (xc_block_memory){.saved = lay_out(block, batch).bytes, .scratch = TRIAL_BYTES};
+    const bool one_pass = in_one_pass(cuda_device_of(backend), block);
+    *memory = (xc_block_memory){
+        .saved = lay_out(block, batch, one_pass).bytes,
+        .trial_scratch = scratch_bytes(block, batch, one_pass),
+    };
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
-static cuda_call call_of(const xc_block_args *args) {
+static cuda_call call_of(const cuda_device *device, const cuda_context *context, const xc_block_args *args) {
+    const bool one_pass = in_one_pass(device, args->block);
     cuda_call call = {
         .block = *args->block,
         .trials = args->trials,
         .batch = args->batch,
         .training = args->training,
         .add_to_dx = args->add_to_dx,
-        .rows = row_count(args->block, args->batch),
-        .chunks = chunk_count(args->block, args->batch),
-        .trial = args->scratch,
+        .rows = args->batch * args->block->conv_length,
+        .activation = args->activation,
+        .seed = args->seed,
+        .step = args->step,
+        .clipped = args->training ? (unsigned long long *)args->clipped : NULL,
         .index = args->index,
         .x = args->x,
         .x_skip = args->x_skip,
@@ -65,76 +90,91 @@ static cuda_call call_of(const xc_block_args *args) {
         .dx_skip = args->dx_skip,
         .saved = args->saved,
         .saved_stride = args->saved_stride,
-        .at = lay_out(args->block, args->batch),
+        .scratch = args->scratch,
+        .scratch_stride = scratch_bytes(args->block, args->batch, one_pass),
+        .counters = context->counters,
+        .at = lay_out(args->block, args->batch, one_pass),
     };
     if (args->dna) call.dna = *args->dna;
     return call;
 }
 
-/* What is each trial's own, to scratch. The copy has been read when the call returns: the array is not pinned. */
-static xc_status send_trials(cuda_device *device, const xc_block_args *args, xc_error *error) {
-    cuda_trial trials[CUDA_MOST_TRIALS];
-    if (args->trials > CUDA_MOST_TRIALS)
-        return xc_fail(error, XC_DEVICE, "%d trials at a time are more than the CUDA backend's %d; use smaller packs",
-                       args->trials, CUDA_MOST_TRIALS);
-    for (int32_t t = 0; t < args->trials; t++)
-        trials[t] = (cuda_trial){
-            .seed = args->seed ? args->seed[t] : 0,
-            .step = args->step ? args->step[t] : 0,
-            .activation = args->activation[t],
-        };
-    return CUDA_CHECK(cudaMemcpyAsync(args->scratch, trials, (size_t)args->trials * sizeof *trials,
-                                      cudaMemcpyHostToDevice, device->stream));
+static xc_status check_call(const xc_block_args *args, xc_error *error) {
+    const size_t counters = (size_t)args->trials * cuda_conv_counters(args->block);
+    if (args->trials > CUDA_MOST_TRIALS || counters > CUDA_COUNTERS)
+        return xc_fail(error, XC_DEVICE,
+                       "%d trials at a time are more than the CUDA backend does of this model; use "
+                       "smaller packs",
+                       args->trials);
+    if (args->block->pool > CUDA_MOST_POOL)
+        return xc_fail(error, XC_DEVICE, "a pool of %d is wider than the CUDA backend's %d", args->block->pool,
+                       CUDA_MOST_POOL);
+    return XC_OK;
 }
 
-static bool counts_clipped(const xc_block_args *args) {
-    for (int32_t t = 0; args->clipped && args->training && t < args->trials; t++)
-        if (args->activation[t].kind == XC_EXPONENTIAL) return true;
-    return false;
+/* The linear part to z, and what batch norm normalises by. */
+static void forward_to_z(const cuda_call *call, cudaStream_t stream) {
+    const bool norm = call->block.gamma != XC_ABSENT;
+    const bool sums_itself = call->block.kind == XC_BLOCK_CONV || call->block.kind == XC_BLOCK_DENSE;
+    if (call->block.kind == XC_BLOCK_MOTIF)
+        cuda_motif_linear(call, stream);
+    else if (call->block.kind == XC_BLOCK_ADD)
+        cuda_add_forward(call, stream);
+    else
+        cuda_conv_forward(call, stream);
+    if (norm && call->training && !sums_itself) cuda_norm_batch(call, stream);
+    if (norm && !call->training) cuda_norm_running(call, stream);
 }
 
-static xc_status fetch_clipped(cuda_device *device, const xc_block_args *args, xc_error *error) {
-    xc_status status;
-    cuda_trial trials[CUDA_MOST_TRIALS];
-    const size_t bytes = (size_t)args->trials * sizeof *trials;
-    XC_TRY(CUDA_CHECK(cudaMemcpyAsync(trials, args->scratch, bytes, cudaMemcpyDeviceToHost, device->stream)));
-    XC_TRY(CUDA_CHECK(cudaStreamSynchronize(device->stream)));
-    for (int32_t t = 0; t < args->trials; t++) args->clipped[t] += trials[t].clipped;
-fail:
-    return status;
+static void forward_in_one_pass(const cuda_call *call, cudaStream_t stream) {
+    if (call->block.gamma != XC_ABSENT && call->training) cuda_motif_statistics(call, stream);
+    if (call->block.gamma != XC_ABSENT && !call->training) cuda_norm_running(call, stream);
+    cuda_motif_forward(call, stream);
 }
 
 xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
     xc_status status;
     cuda_device *device = cuda_device_of(backend);
-    const cuda_call call = call_of(args);
-    XC_TRY(send_trials(device, args, error));
-    if (call.block.kind == XC_BLOCK_MOTIF)
-        cuda_motif_forward(&call, device->stream);
-    else if (call.block.kind == XC_BLOCK_ADD)
-        cuda_add_forward(&call, device->stream);
-    else
-        cuda_conv_forward(&call, device->stream);
-    cuda_norm_forward(&call, device->stream);
-    cuda_tail_forward(&call, device->stream);
+    const cuda_context *context;
+    XC_TRY(check_call(args, error));
+    XC_TRY(cuda_context_get(&context, error));
+    const cuda_call call = call_of(device, context, args);
+    if (in_one_pass(device, args->block)) {
+        forward_in_one_pass(&call, context->stream);
+    } else {
+        forward_to_z(&call, context->stream);
+        cuda_tail_forward(&call, context->stream);
+    }
     XC_TRY(cuda_check_launches(device, "forward of a block", error));
-    if (counts_clipped(args)) XC_TRY(fetch_clipped(device, args, error));
 fail:
     return status;
+}
+
+/* From dz, which stands where z was. */
+static void backward_from_z(const cuda_call *call, cudaStream_t stream) {
+    if (call->block.kind == XC_BLOCK_ADD) {
+        cuda_add_input_gradient(call, stream);
+        return;
+    }
+    if (call->block.kind == XC_BLOCK_MOTIF)
+        cuda_motif_kernel_gradient(call, stream);
+    else
+        cuda_conv_kernel_gradient(call, stream);
+    cuda_conv_input_gradient(call, stream);
 }
 
 xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
     xc_status status;
     cuda_device *device = cuda_device_of(backend);
-    const cuda_call call = call_of(args);
-    XC_TRY(send_trials(device, args, error));
-    cuda_tail_backward(&call, device->stream);
-    if (call.block.kind == XC_BLOCK_ADD) {
-        cuda_add_input_gradient(&call, device->stream);
+    const cuda_context *context;
+    XC_TRY(check_call(args, error));
+    XC_TRY(cuda_context_get(&context, error));
+    const cuda_call call = call_of(device, context, args);
+    if (in_one_pass(device, args->block)) {
+        cuda_motif_backward(&call, context->stream);
     } else {
-        (call.block.kind == XC_BLOCK_MOTIF ? cuda_motif_kernel_gradient : cuda_conv_kernel_gradient)(&call,
-                                                                                                     device->stream);
-        cuda_conv_input_gradient(&call, device->stream);
+        cuda_tail_backward(&call, context->stream);
+        backward_from_z(&call, context->stream);
     }
     XC_TRY(cuda_check_launches(device, "backward of a block", error));
 fail:

@@ -15,42 +15,50 @@ extern "C" {
 #endif
 
 enum {
-    CUDA_MOST_TRIALS = 1024, /* of one call: scratch has room for so many, since block_memory is not told */
-    CUDA_MOST_L2 = 256,      /* parts of a model with an L2 factor of their own */
-    CUDA_CHUNK = 256         /* rows of (N,Lc,F) that one block sums; part of the results, like any order of a sum */
+    CUDA_MOST_TRIALS = 1024,    /* of one call */
+    CUDA_COUNTERS = 1 << 20,    /* of a context: see last_block.cuh */
+    CUDA_CHUNK = 256,           /* rows that one block sums; part of the results, like any order of a sum */
+    CUDA_TILE = 64,             /* rows and columns of a product's tile, whose rows are summed likewise */
+    CUDA_SPLIT_ROWS = 1024,     /* of (N,Lc), that one part of a kernel's gradient sums */
+    CUDA_MOTIF_MOST_WIDTH = 32, /* of a motif block that is done in one pass; others go by z */
+    CUDA_MOTIF_MOST_LENGTH = 16384,
+    CUDA_STATIC_SHARED = 1024, /* at most, of a kernel that has dynamic shared memory too */
+    CUDA_MOST_POOL = 32767     /* an offset in a window has 15 bits */
 };
 
-/* What is each trial's own in a call; the host's arrays, brought over. */
-typedef struct cuda_trial {
-    uint64_t seed, step;
-    unsigned long long clipped; /* counted by forward */
-    xc_activation activation;
-} cuda_trial;
-
-/* Bytes from the start of a trial's `saved`. Backward writes dz over z, element by element. */
+/* Bytes from the start of a trial's `saved`. */
 typedef struct cuda_layout {
-    size_t z;       /* (N,Lc,F) float: linear part, bias and activation before the norm; later dz */
-    size_t winner;  /* (N,Lp,F) int32: position in 0..Lc-1 that each pool window took; none when pool is 1 */
-    size_t mean;    /* (F) float, of batch norm, as all below */
+    /* Of every block. */
+    size_t mean;    /* (F) float, of batch norm: of the linear part with bias and the activation before the norm */
     size_t inverse; /* (F) float: 1 / sqrt(variance + epsilon) */
+
+    /* Of a block that goes by z. */
+    size_t z;       /* (N,Lc,F) float: the bare linear part; backward writes dz over it */
+    size_t winner;  /* (N,Lp,F) uint16_t: offset in the window << 1 | kept by dropout; none where neither matters */
     size_t centre;  /* (2,F) float: mean of du, mean of du h over the batch; 0 in inference */
     size_t partial; /* (chunks,2,F) double */
+
+    /* Of a motif block in one pass. */
+    size_t record; /* (N,Lp,ceil(F/32),planes) uint32_t: bit f of the planes is filter f's offset << 1 | kept */
+    size_t slope;  /* (K,4,F) float: sum over the batch of x (z - mean of z) / n */
+    size_t input;  /* (K,4) float: mean of x over the batch */
     size_t bytes;
 } cuda_layout;
 
 typedef struct cuda_call {
     xc_block block;
     int32_t trials, batch, training, add_to_dx;
-    int32_t rows;            /* N Lc */
-    int32_t chunks;          /* of CUDA_CHUNK rows */
-    cuda_trial *trial;       /* (T) */
-    xc_dna_view dna;         /* of a motif block */
-    const uint32_t *index;   /* (T,N) */
-    const float *x;          /* (T,N,L,C) */
-    const float *x_skip;     /* (T,N,Lc,F) */
-    const float *parameters; /* (T,stride) */
-    float *gradients;        /* (T,stride) */
-    float *running;          /* (T,stride) */
+    int32_t rows;                    /* N Lc */
+    const xc_activation *activation; /* (T) */
+    const uint64_t *seed, *step;     /* (T) */
+    unsigned long long *clipped;     /* (T) or NULL */
+    xc_dna_view dna;                 /* of a motif block */
+    const uint32_t *index;           /* (T,N) */
+    const float *x;                  /* (T,N,L,C) */
+    const float *x_skip;             /* (T,N,Lc,F) */
+    const float *parameters;         /* (T,stride) */
+    float *gradients;                /* (T,stride) */
+    float *running;                  /* (T,stride) */
     size_t parameter_stride, running_stride;
     float *y;        /* (T,N,Lp,F) */
     const float *dy; /* (T,N,Lp,F) */
@@ -58,33 +66,57 @@ typedef struct cuda_call {
     float *dx_skip;  /* (T,N,Lc,F) or NULL */
     unsigned char *saved;
     size_t saved_stride;
+    unsigned char *scratch; /* trial t's at t * scratch_stride bytes: partial sums of the kernel's gradient */
+    size_t scratch_stride;
+    unsigned *counters; /* (CUDA_COUNTERS), 0 between launches */
     cuda_layout at;
 } cuda_call;
 
-/* z from the input; dkernel and dx from dz. The host looks at the launch's status afterwards. */
+/* ---- a motif block in one pass ----------------------------------------------------------------------------------- */
+
+/* Bytes of shared memory that a block of each kernel wants. */
+size_t cuda_motif_statistics_shared(const xc_block *block);
+size_t cuda_motif_forward_shared(const xc_block *block, int32_t batch);
+size_t cuda_motif_backward_shared(const xc_block *block);
+size_t cuda_motif_record_words(const xc_block *block);           /* 32-bit words that record a window */
+size_t cuda_motif_scratch(const xc_block *block, int32_t batch); /* bytes a trial */
+
+/* Batch statistics from counts of bases and of pairs of bases; then packed DNA to y; then dy to the gradients. */
+void cuda_motif_statistics(const cuda_call *call, cudaStream_t stream);
 void cuda_motif_forward(const cuda_call *call, cudaStream_t stream);
+void cuda_motif_backward(const cuda_call *call, cudaStream_t stream);
+
+/* ---- linear parts that go by z ----------------------------------------------------------------------------------- */
+
+void cuda_motif_linear(const cuda_call *call, cudaStream_t stream);
 void cuda_motif_kernel_gradient(const cuda_call *call, cudaStream_t stream);
-void cuda_conv_forward(const cuda_call *call, cudaStream_t stream); /* dense blocks too: width 1, one position */
+
+/* Convolution; dense layers too, as the case of one position. Forward sums the statistics of batch norm as well. */
+void cuda_conv_forward(const cuda_call *call, cudaStream_t stream);
 void cuda_conv_kernel_gradient(const cuda_call *call, cudaStream_t stream);
 void cuda_conv_input_gradient(const cuda_call *call, cudaStream_t stream); /* of a motif block: at its one-hot input */
+size_t cuda_conv_scratch(const xc_block *block, int32_t batch);            /* bytes a trial */
+size_t cuda_conv_counters(const xc_block *block);                          /* of a trial, the most that a pass uses */
+
 void cuda_add_forward(const cuda_call *call, cudaStream_t stream);
 void cuda_add_input_gradient(const cuda_call *call, cudaStream_t stream);
 
-/* Mean and inverse deviation that batch norm uses, of the batch or the running ones; no launch without batch norm. */
-void cuda_norm_forward(const cuda_call *call, cudaStream_t stream);
-/* z to y: normalise, activation, dropout, pool; counts what the clip met. */
+/* ---- what follows z ---------------------------------------------------------------------------------------------- */
+
+/* Mean and inverse deviation that batch norm uses: the running ones in inference, those of z in training. */
+void cuda_norm_running(const cuda_call *call, cudaStream_t stream);
+void cuda_norm_batch(const cuda_call *call, cudaStream_t stream);
+/* z to y: bias, normalise, activation, dropout, pool; counts what the clip met. */
 void cuda_tail_forward(const cuda_call *call, cudaStream_t stream);
 /* dy to dz, over z; gradients of gamma, beta and bias. */
 void cuda_tail_backward(const cuda_call *call, cudaStream_t stream);
 
-void cuda_loss(const xc_loss_args *args, cudaStream_t stream);
+/* ---- the rest of a step ------------------------------------------------------------------------------------------ */
 
-/* What the optimizer reads on the device besides tensors. */
-typedef struct cuda_step_area {
-    float rate[CUDA_MOST_TRIALS]; /* learning rate, with Adam's correction for the step's number */
-    xc_l2 l2[CUDA_MOST_L2];
-} cuda_step_area;
-void cuda_step(const xc_step_args *args, const cuda_step_area *area, cudaStream_t stream);
+void cuda_take_batch(const uint32_t *order, size_t stride, uint32_t *cursor, int32_t trials, int32_t batch,
+                     uint32_t *index, unsigned *counters, cudaStream_t stream);
+void cuda_loss(const xc_loss_args *args, cudaStream_t stream);
+void cuda_step(const xc_step_args *args, unsigned *counters, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

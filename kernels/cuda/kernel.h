@@ -16,6 +16,8 @@
 
 /* XC_SHARED(float, tile, [16][17]); declares float tile[16][17] for the block. One a line. */
 #define XC_SHARED(type, name, dimensions) __shared__ type name dimensions
+/* The same, aligned as matrices are that tensor cores load. */
+#define XC_SHARED_ALIGNED(type, name, dimensions) __shared__ __align__(128) type name dimensions
 
 /* The launch's dynamic shared memory as an array, aligned to 16 bytes. */
 #define XC_DYNAMIC_SHARED(type, name)                                  \

@@ -1,52 +1,67 @@
-/* memory.c: the backend's memory, on the device, and copies, all in the order of its stream. These functions have no
- * way to tell a failure: the first is kept, and the next op fails with it.
+/* memory.c: the backend's memory, on the device, and copies, in the order of the thread's stream. These functions have
+ * no way to tell a failure: the first is kept, and the next op fails with it.
  */
 #include <stdint.h>
 
 #include "backend.h"
 
-static void keep(cuda_device *device, cudaError_t code) {
-    int none = cudaSuccess;
-    if (code != cudaSuccess) atomic_compare_exchange_strong(&device->failed, &none, (int)code);
-}
-
 void *cuda_allocate(const xc_backend *backend, size_t bytes) {
+    const cuda_context *context = cuda_context_try(cuda_device_of(backend));
     void *memory = NULL;
     const size_t whole = bytes < 64 ? 64 : (bytes + 63) / 64 * 64;
-    if (whole < bytes) return NULL;
+    if (whole < bytes || context == NULL) return NULL;
     if (cudaMalloc(&memory, whole) != cudaSuccess) {
         cudaGetLastError(); /* told by NULL: not again by the next launch */
         return NULL;
     }
     cuda_zero(backend, memory, whole);
+    cuda_keep(cuda_device_of(backend), cudaStreamSynchronize(context->stream)); /* another thread may use it first */
     return memory;
 }
 
 void cuda_release(const xc_backend *backend, void *memory) {
-    cuda_device *device = cuda_device_of(backend);
-    if (memory == NULL) return;
-    keep(device, cudaStreamSynchronize(device->stream)); /* what still uses it */
-    keep(device, cudaFree(memory));
+    if (memory != NULL) cuda_keep(cuda_device_of(backend), cudaFree(memory)); /* waits for what still uses it */
 }
 
-/* From memory that is not pinned the call returns when it has been read. */
-void cuda_upload(const xc_backend *backend, void *to, const void *from_host, size_t bytes) {
+/* What to do with a copy once it is asked for: nothing, or to wait for it. */
+static void move(const xc_backend *backend, void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                 bool wait) {
     cuda_device *device = cuda_device_of(backend);
-    if (bytes > 0) keep(device, cudaMemcpyAsync(to, from_host, bytes, cudaMemcpyHostToDevice, device->stream));
+    const cuda_context *context = cuda_context_try(device);
+    if (context == NULL) return;
+    if (bytes > 0) cuda_keep(device, cudaMemcpyAsync(to, from, bytes, kind, context->stream));
+    if (wait) cuda_keep(device, cudaStreamSynchronize(context->stream));
+}
+
+/* Waits, so that every thread sees what was brought. */
+void cuda_upload(const xc_backend *backend, void *to, const void *from_host, size_t bytes) {
+    move(backend, to, from_host, bytes, cudaMemcpyHostToDevice, true);
 }
 
 void cuda_download(const xc_backend *backend, void *to_host, const void *from, size_t bytes) {
-    cuda_device *device = cuda_device_of(backend);
-    if (bytes > 0) keep(device, cudaMemcpyAsync(to_host, from, bytes, cudaMemcpyDeviceToHost, device->stream));
-    keep(device, cudaStreamSynchronize(device->stream));
+    move(backend, to_host, from, bytes, cudaMemcpyDeviceToHost, true);
 }
 
 void cuda_copy(const xc_backend *backend, void *to, const void *from, size_t bytes) {
-    cuda_device *device = cuda_device_of(backend);
-    if (bytes > 0) keep(device, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, device->stream));
+    move(backend, to, from, bytes, cudaMemcpyDeviceToDevice, false);
 }
 
 void cuda_zero(const xc_backend *backend, void *memory, size_t bytes) {
     cuda_device *device = cuda_device_of(backend);
-    if (bytes > 0) keep(device, cudaMemsetAsync(memory, 0, bytes, device->stream));
+    const cuda_context *context = cuda_context_try(device);
+    if (context != NULL && bytes > 0) cuda_keep(device, cudaMemsetAsync(memory, 0, bytes, context->stream));
+}
+
+size_t cuda_free_memory(const xc_backend *backend) {
+    size_t left = 0, all = 0;
+    const cudaError_t code = cudaMemGetInfo(&left, &all);
+    cuda_keep(cuda_device_of(backend), code);
+    return code == cudaSuccess ? left : 0;
+}
+
+void cuda_take_batch_op(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
+                        int32_t trials, int32_t batch, uint32_t *index) {
+    const cuda_context *context = cuda_context_try(cuda_device_of(backend));
+    if (context == NULL) return;
+    cuda_take_batch(order, stride, cursor, trials, batch, index, context->counters, context->stream);
 }

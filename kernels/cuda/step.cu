@@ -1,30 +1,28 @@
-/* step.cu: one optimizer step of all trials, a thread a parameter; leaves the gradients zero. Formulas:
- * kernels/ref/step.c; the rates, which depend on the step's number, come from the host.
+/* step.cu: one optimizer step of all trials; leaves the gradients zero and counts the step. Formulas:
+ * kernels/ref/step.c.
  */
-#include "place.cuh"
+#include "last_block.cuh"
 
 #define THREADS 256
+#define EACH 4 /* parameters of a thread */
 
-/* Everything by value that the kernels read. */
-typedef struct step_call {
-    xc_step_args args; /* its host pointers are not followed here */
-    const cuda_step_area *area;
-} step_call;
+/* The learning rate of trial t, with Adam's correction for the step's number. */
+DEVICE float rate_of(const xc_step_args *a, int t) {
+    const double rate = a->learning_rate[t], s = (double)a->step[t] + 1;
+    return (float)(a->kind == XC_ADAM ? rate * sqrt(1 - pow((double)a->beta2, s)) / (1 - pow((double)a->beta1, s))
+                                      : rate);
+}
 
 /* Twice the L2 factor of parameter i. */
-DEVICE float penalty_of(const step_call *c, size_t i) {
-    for (int p = 0; p < c->args.l2_count; p++) {
-        const xc_l2 l2 = c->area->l2[p];
-        if (i >= l2.offset && i - l2.offset < l2.count) return 2 * l2.factor;
-    }
+DEVICE float penalty_of(const xc_step_args *a, size_t i) {
+    for (int p = 0; p < a->l2_count; p++)
+        if (i >= a->l2[p].offset && i - a->l2[p].offset < a->l2[p].count) return 2 * a->l2[p].factor;
     return 0;
 }
 
-static __global__ void __launch_bounds__(THREADS) k_step(step_call c) {
-    const xc_step_args *a = &c.args;
-    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x, at = (size_t)blockIdx.z * a->parameter_stride + i;
-    if (i >= a->parameter_count) return;
-    const float w = a->parameters[at], g = a->gradients[at] + penalty_of(&c, i) * w, rate = c.area->rate[blockIdx.z];
+/* Parameter i, which stands at `at` of the arrays. */
+DEVICE void update(const xc_step_args *a, size_t i, size_t at, float rate) {
+    const float w = a->parameters[at], g = a->gradients[at] + penalty_of(a, i) * w;
     a->gradients[at] = 0;
     if (a->kind == XC_ADAM) {
         const float m = a->beta1 * a->first_moment[at] + (float)(1 - (double)a->beta1) * g;
@@ -39,8 +37,19 @@ static __global__ void __launch_bounds__(THREADS) k_step(step_call c) {
     }
 }
 
-void cuda_step(const xc_step_args *args, const cuda_step_area *area, cudaStream_t stream) {
-    const dim3 grid(blocks_for(args->parameter_count, THREADS), 1, (unsigned)args->trials);
-    const step_call call = {*args, area};
-    XC_LAUNCH(k_step, grid, THREADS, 0, stream, call);
+static __global__ void __launch_bounds__(THREADS) k_step(xc_step_args a, unsigned *counters) {
+    XC_SHARED(float, rate, [1]);
+    const int t = (int)blockIdx.z;
+    if (threadIdx.x == 0) rate[0] = rate_of(&a, t);
+    __syncthreads();
+    for (int e = 0; e < EACH; e++) {
+        const size_t i = ((size_t)blockIdx.x * EACH + (size_t)e) * THREADS + threadIdx.x;
+        if (i < a.parameter_count) update(&a, i, (size_t)t * a.parameter_stride + i, rate[0]);
+    }
+    if (is_last_block(&counters[t], gridDim.x) && threadIdx.x == 0) a.step[t]++;
+}
+
+void cuda_step(const xc_step_args *args, unsigned *counters, cudaStream_t stream) {
+    const dim3 grid(blocks_for(args->parameter_count, THREADS * EACH), 1, (unsigned)args->trials);
+    XC_LAUNCH(k_step, grid, THREADS, 0, stream, *args, counters);
 }

@@ -1,187 +1,272 @@
-/* tail.cu: what follows the linear part of every block: normalise, activation, dropout, max pool, and the way back.
- * Forward has a thread for each output; backward one for each element of z, which finds its own window: nothing is
- * scattered, so nothing is added atomically but the count of clipped values. Formulas: kernels/ref/block.c.
+/* tail.cu: what follows the linear part of a block that goes by z: bias, normalise, activation, dropout, max pool, and
+ * the way back. A thread has a few filters of one output forward, of one position backward, where each position finds
+ * its own window: nothing is scattered, so nothing is added atomically but the count of clipped values. Formulas:
+ * kernels/ref/block.c.
  */
 #include "activation.cuh"
 #include "columns.cuh"
+#include "dropout.cuh"
 
 #define THREADS 128
 
-/* Batch norm's constants of one filter, and the trial's. */
+/* Everything of one filter that its values pass through. */
 typedef struct tail_filter {
-    float mean, inverse, gamma, beta;
+    float bias, mean, inverse, gamma, beta;
 } tail_filter;
 
 DEVICE tail_filter load_filter(const cuda_call *c, int t, int f) {
-    tail_filter filter = {0, 1, 1, 0};
+    tail_filter filter = {bias_of(c, t, f), 0, 1, 1, 0};
     if (!has_norm(c)) return filter;
-    const float *parameters = parameters_of(c, t);
     filter.mean = mean_of(c, t)[f];
     filter.inverse = inverse_of(c, t)[f];
-    filter.gamma = parameters[c->block.gamma + f];
-    filter.beta = parameters[c->block.beta + f];
+    filter.gamma = parameters_of(c, t)[c->block.gamma + f];
+    filter.beta = parameters_of(c, t)[c->block.beta + f];
     return filter;
+}
+
+/* h = (v - mean) / deviation, of what goes into the norm; without a norm v itself. */
+DEVICE float deviations(const cuda_call *c, const tail_filter *filter, float z) {
+    return (before_norm(c, z, filter->bias) - filter->mean) * filter->inverse;
 }
 
 /* What the activation is applied to. */
 DEVICE float normalised(const cuda_call *c, const tail_filter *filter, float z) {
-    return has_norm(c) ? filter->gamma * ((z - filter->mean) * filter->inverse) + filter->beta : z;
+    const float h = deviations(c, filter, z);
+    return has_norm(c) ? filter->gamma * h + filter->beta : h;
 }
 
-/* What dropout multiplies element e of (N,Lc,F) by: 0 or 1 / (1 - rate); 1 in inference. */
-DEVICE float dropout_factor(const cuda_call *c, const cuda_trial *trial, size_t e) {
-    const uint32_t threshold = xc_dropout_threshold(c->block.dropout);
-    if (!c->training || threshold == 0) return 1;
-    const xc_philox_words words =
-        xc_random(trial->seed, XC_STREAM_DROPOUT, c->block.dropout_stream, trial->step << 32 | e / 8);
-    /* chosen without an index, which would put the words into local memory */
-    const uint32_t pair = (uint32_t)(e % 8 / 2);
-    const uint32_t low = pair & 1 ? words.word[1] : words.word[0], high = pair & 1 ? words.word[3] : words.word[2];
-    const uint32_t number = (pair & 2 ? high : low) >> (e % 2 * 16) & 0xFFFFu;
-    return number >= threshold ? 65536.0f / (65536.0f - (float)threshold) : 0.0f;
+/* COUNT floats that follow each other, from a multiple of COUNT on. */
+template <int COUNT>
+DEVICE void load_floats(const float *from, float (&values)[COUNT]) {
+    if constexpr (COUNT == 1) {
+        values[0] = from[0];
+    } else {
+#pragma unroll
+        for (int i = 0; i < COUNT; i += 4) {
+            const float4 four = *(const float4 *)(from + i);
+            values[i] = four.x, values[i + 1] = four.y, values[i + 2] = four.z, values[i + 3] = four.w;
+        }
+    }
 }
+
+template <int COUNT>
+DEVICE void store_floats(float *to, const float (&values)[COUNT]) {
+    if constexpr (COUNT == 1) {
+        to[0] = values[0];
+    } else {
+#pragma unroll
+        for (int i = 0; i < COUNT; i += 4)
+            *(float4 *)(to + i) = make_float4(values[i], values[i + 1], values[i + 2], values[i + 3]);
+    }
+}
+
+/* Whether winners are recorded: where something is pooled or dropped. */
+DEVICE bool has_winners(const cuda_call *c) { return c->block.pool > 1 || xc_dropout_threshold(c->block.dropout) > 0; }
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
-/* The first of the largest so far; a NaN is larger than all. */
-typedef struct tail_best {
-    float value;
-    int32_t winner;
-} tail_best;
+/* Positions of sequence n that window j has, and, in the last window, those after it, which are counted only. */
+typedef struct window {
+    int start, begin, end, counted; /* start may lie before the first position */
+} window;
 
-DEVICE void meet(tail_best *best, float value, int32_t l) {
-    const bool first_nan = value != value && best->value == best->value;
-    if (best->winner >= 0 && !(value > best->value) && !first_nan) return;
-    best->value = value;
-    best->winner = l;
+DEVICE window window_of(const xc_block *block, int j) {
+    const int start = j * block->pool - block->pool_pad_left, stop = start + block->pool;
+    const int end = stop < block->conv_length ? stop : block->conv_length;
+    const window w = {start, start < 0 ? 0 : start, end, j == block->out_length - 1 ? block->conv_length : end};
+    return w;
 }
 
-/* Output i of (N,Lp,F); returns how many of the values that are its to count the clip met. The last window counts those
- * after it too, which no window takes. */
-DEVICE unsigned pool_window(const cuda_call *c, int t, size_t i) {
+/* The first of the largest so far; a NaN is larger than all. */
+DEVICE bool is_better(float value, float best, bool first) {
+    return first || value > best || (value != value && best == best);
+}
+
+/* COUNT filters from f on of window number `window_number` of (N Lp); returns how many of the values that are its to
+ * count the clip met. */
+template <int COUNT>
+DEVICE unsigned pool_window(const cuda_call *c, int t, size_t window_number, int f) {
     const xc_block *block = &c->block;
-    const int filters = block->filters, f = (int)(i % (size_t)filters);
-    const size_t window = i / (size_t)filters;
-    const int j = (int)(window % (size_t)block->out_length), start = j * block->pool - block->pool_pad_left;
-    const size_t sequence = window / (size_t)block->out_length * (size_t)block->conv_length;
-    const int end = start + block->pool < block->conv_length ? start + block->pool : block->conv_length;
-    const int counted = j == block->out_length - 1 ? block->conv_length : end;
-    const cuda_trial trial = c->trial[t];
-    const tail_filter filter = load_filter(c, t, f);
-    const float *z = z_of(c, t); /* (N,Lc,F) */
-    tail_best best = {0, -1};
+    const size_t filters = (size_t)block->filters;
+    const int j = (int)(window_number % (size_t)block->out_length);
+    const window w = window_of(block, j);
+    const size_t sequence = window_number / (size_t)block->out_length * (size_t)block->conv_length;
+    const xc_activation activation = c->activation[t];
+    const dropout drop = dropout_of(c, t);
+    tail_filter filter[COUNT];
+    float best[COUNT] = {};
+    uint16_t winner[COUNT] = {};
     unsigned clipped = 0;
-    for (int l = start < 0 ? 0 : start; l < counted; l++) {
-        const size_t e = (sequence + (size_t)l) * (size_t)filters + (size_t)f;
-        const float u = normalised(c, &filter, z[e]);
-        clipped += activation_clips(&trial.activation, u);
-        if (l >= end) continue;
-        const float factor = dropout_factor(c, &trial, e);
-        meet(&best, factor == 0 ? 0 : factor * activation_value(&trial.activation, u), l);
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) filter[i] = load_filter(c, t, f + i);
+    for (int l = w.begin; l < w.counted; l++) {
+        const size_t e = (sequence + (size_t)l) * filters + (size_t)f;
+        const unsigned kept = l < w.end ? dropout_bits<COUNT>(&drop, e) : 0;
+        float z[COUNT];
+        load_floats<COUNT>(z_of(c, t) + e, z);
+#pragma unroll
+        for (int i = 0; i < COUNT; i++) {
+            const float u = normalised(c, &filter[i], z[i]);
+            clipped += activation_clips(&activation, u);
+            if (l >= w.end) continue;
+            const float value = kept >> i & 1 ? drop.factor * activation_value(&activation, u) : 0;
+            if (!is_better(value, best[i], l == w.begin)) continue;
+            best[i] = value;
+            winner[i] = (uint16_t)((l - w.start) * 2 + (kept >> i & 1));
+        }
     }
-    const size_t outputs = (size_t)c->batch * (size_t)block->out_length * (size_t)filters;
-    c->y[(size_t)t * outputs + i] = best.value;
-    if (block->pool > 1) winner_of(c, t)[i] = best.winner;
+    const size_t at = window_number * filters + (size_t)f, outputs = (size_t)c->batch * block->out_length * filters;
+    store_floats<COUNT>(c->y + (size_t)t * outputs + at, best);
+    if (has_winners(c))
+#pragma unroll
+        for (int i = 0; i < COUNT; i++) winner_of(c, t)[at + i] = winner[i];
     return clipped;
 }
 
+template <int COUNT>
 static __global__ void __launch_bounds__(THREADS) k_tail_fwd(cuda_call c) {
-    const int t = (int)blockIdx.z;
-    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
-    const size_t outputs = (size_t)c.batch * (size_t)c.block.out_length * (size_t)c.block.filters;
-    const unsigned own = i < outputs ? pool_window(&c, t, i) : 0;
-    const unsigned clipped = __reduce_add_sync(0xffffffffu, own);
-    if (threadIdx.x % 32 == 0 && clipped > 0) atomicAdd(&c.trial[t].clipped, (unsigned long long)clipped);
+    const int t = (int)blockIdx.z, groups = c.block.filters / COUNT;
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x, window_number = i / (size_t)groups;
+    const int f = (int)(i % (size_t)groups) * COUNT;
+    const bool exists = window_number < (size_t)c.batch * (size_t)c.block.out_length;
+    const unsigned clipped = add_lanes(exists ? pool_window<COUNT>(&c, t, window_number, f) : 0);
+    if (threadIdx.x % 32 == 0 && clipped > 0 && c.clipped) atomicAdd(&c.clipped[t], (unsigned long long)clipped);
+}
+
+/* How many filters that follow each other a thread has: all of them share one block of Philox where it can be. */
+static int filters_each(const cuda_call *call) {
+    return call->block.filters % 8 == 0 ? 8 : call->block.filters % 4 == 0 ? 4 : 1;
+}
+
+static dim3 tail_grid(const cuda_call *call, size_t rows, int each) {
+    const size_t items = rows * (size_t)(call->block.filters / each);
+    return dim3(blocks_for(items, THREADS), 1, (unsigned)call->trials);
 }
 
 void cuda_tail_forward(const cuda_call *call, cudaStream_t stream) {
-    const xc_block *block = &call->block;
-    const size_t outputs = (size_t)call->batch * (size_t)block->out_length * (size_t)block->filters;
-    const dim3 grid(blocks_for(outputs, THREADS), 1, (unsigned)call->trials);
-    XC_LAUNCH(k_tail_fwd, grid, THREADS, 0, stream, *call);
+    const int each = filters_each(call);
+    const dim3 grid = tail_grid(call, (size_t)call->batch * (size_t)call->block.out_length, each);
+    if (each == 8)
+        XC_LAUNCH(k_tail_fwd<8>, grid, THREADS, 0, stream, *call);
+    else if (each == 4)
+        XC_LAUNCH(k_tail_fwd<4>, grid, THREADS, 0, stream, *call);
+    else
+        XC_LAUNCH(k_tail_fwd<1>, grid, THREADS, 0, stream, *call);
 }
 
 /* ---- backward ---------------------------------------------------------------------------------------------------- */
 
-/* The gradient at u of filter f in row r: dy of its window, if it won, through dropout and activation. */
-DEVICE float gradient_at_u(const cuda_call *c, int t, const cuda_trial *trial, const tail_filter *filter, float z,
-                           int r, int f) {
-    const xc_block *block = &c->block;
-    const int n = r / block->conv_length, l = r - n * block->conv_length, j = (l + block->pool_pad_left) / block->pool;
-    if (j >= block->out_length) return 0;
-    const size_t o = ((size_t)n * (size_t)block->out_length + (size_t)j) * (size_t)block->filters + (size_t)f;
-    if (block->pool > 1 && winner_of(c, t)[o] != l) return 0;
-    const float factor = dropout_factor(c, trial, (size_t)r * (size_t)block->filters + (size_t)f);
-    if (factor == 0) return 0;
-    const size_t outputs = (size_t)c->batch * (size_t)block->out_length * (size_t)block->filters;
-    const float slope = activation_slope(&trial->activation, normalised(c, filter, z));
-    return c->dy[(size_t)t * outputs + o] * factor * slope;
+/* What an output's gradient is on the other side of dropout, and the position it goes to. */
+typedef struct passed {
+    float gradient;
+    int position;
+} passed;
+
+/* Output o = (n Lp + j) F + f of trial t. */
+DEVICE passed pass_dropout(const cuda_call *c, int t, size_t o, int j) {
+    const size_t outputs = (size_t)c->batch * (size_t)c->block.out_length * (size_t)c->block.filters;
+    const int start = j * c->block.pool - c->block.pool_pad_left;
+    passed p = {c->dy[(size_t)t * outputs + o], start};
+    if (!has_winners(c)) return p;
+    const uint32_t threshold = c->training ? xc_dropout_threshold(c->block.dropout) : 0;
+    const uint16_t winner = winner_of(c, t)[o];
+    p.position = start + (winner >> 1);
+    p.gradient = winner & 1 ? p.gradient * (65536.0f / (65536.0f - (float)threshold)) : 0;
+    return p;
 }
 
-/* The chunk's sums of du and du h, h = (z - mean) / deviation. */
+/* Sums of du and of du h over the outputs: elsewhere du is 0. Mean and variance are constants in inference, so nothing
+ * is taken off there. */
 static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd_sums(cuda_call c) {
-    const int t = (int)blockIdx.z, f = chunk_filter(), filters = c.block.filters, end = chunk_end(&c);
-    const cuda_trial trial = c.trial[t];
+    const xc_block *block = &c.block;
+    const int t = (int)blockIdx.z, f = chunk_filter(), filters = block->filters, lp = block->out_length;
+    const int end = chunk_end(c.batch * lp);
+    const xc_activation activation = c.activation[t];
     const float *z = z_of(&c, t); /* (N,Lc,F) */
     double dbeta = 0, dgamma = 0;
-    if (f < filters) {
-        const tail_filter filter = load_filter(&c, t, f);
-        for (int r = chunk_begin(); r < end; r += GROUPS) {
-            const float value = z[(size_t)r * filters + f];
-            const float du = gradient_at_u(&c, t, &trial, &filter, value, r, f);
-            dbeta += du;
-            dgamma += (double)du * ((value - filter.mean) * filter.inverse);
-        }
+    tail_filter filter = {};
+    if (f < filters) filter = load_filter(&c, t, f);
+    for (int o = chunk_begin(); f < filters && o < end; o += GROUPS) {
+        const int n = o / lp, j = o - n * lp;
+        const passed p = pass_dropout(&c, t, (size_t)o * filters + f, j);
+        if (p.gradient == 0) continue;
+        const float value = z[((size_t)n * block->conv_length + p.position) * filters + f];
+        const float du = p.gradient * activation_slope(&activation, normalised(&c, &filter, value));
+        dbeta += du;
+        dgamma += (double)du * deviations(&c, &filter, value);
     }
-    store_chunk(&c, t, dbeta, dgamma);
+    if (!add_columns(&c, t, &dbeta, &dgamma)) return;
+    gradients_of(&c, t)[block->beta + f] += (float)dbeta;
+    gradients_of(&c, t)[block->gamma + f] += (float)dgamma;
+    centre_of(&c, t)[f] = c.training ? (float)(dbeta / c.rows) : 0.0f;
+    centre_of(&c, t)[filters + f] = c.training ? (float)(dgamma / c.rows) : 0.0f;
 }
 
-/* Mean and variance are constants in inference, so nothing is taken off there. */
-static __global__ void k_tail_bwd_norm(cuda_call c) {
-    const int t = (int)blockIdx.z, f = (int)(blockIdx.x * COLUMNS + threadIdx.x), filters = c.block.filters;
-    if (f >= filters) return;
-    const double dbeta = add_chunks(&c, t, 0, f), dgamma = add_chunks(&c, t, 1, f), n = c.rows;
-    gradients_of(&c, t)[c.block.beta + f] += (float)dbeta;
-    gradients_of(&c, t)[c.block.gamma + f] += (float)dgamma;
-    centre_of(&c, t)[f] = c.training ? (float)(dbeta / n) : 0.0f;
-    centre_of(&c, t)[filters + f] = c.training ? (float)(dgamma / n) : 0.0f;
+/* dz of filter f at position l of sequence n, where z is `value`. */
+DEVICE float dz_at(const cuda_call *c, int t, const xc_activation *activation, const tail_filter *filter, float value,
+                   int n, int l, int f) {
+    const xc_block *block = &c->block;
+    const int j = (l + block->pool_pad_left) / block->pool, filters = block->filters;
+    float dz = 0;
+    if (j < block->out_length) {
+        const passed p = pass_dropout(c, t, ((size_t)n * block->out_length + j) * filters + f, j);
+        const bool won = block->pool == 1 || p.position == l;
+        if (won && p.gradient != 0) dz = p.gradient * activation_slope(activation, normalised(c, filter, value));
+    }
+    if (has_norm(c)) {
+        const float h = deviations(c, filter, value);
+        const float centre = centre_of(c, t)[f] + h * centre_of(c, t)[filters + f];
+        dz = filter->gamma * filter->inverse * (dz - centre);
+    }
+    return block->before_norm == XC_RELU && !(value + filter->bias > 0) ? 0 : dz;
 }
 
-/* dz over z, and the chunk's sums of it. */
-static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd(cuda_call c) {
-    const int t = (int)blockIdx.z, f = chunk_filter(), filters = c.block.filters, end = chunk_end(&c);
-    const cuda_trial trial = c.trial[t];
-    const bool rectified = c.block.before_norm == XC_RELU;
+template <int COUNT>
+static __global__ void __launch_bounds__(THREADS) k_tail_bwd(cuda_call c) {
+    const int t = (int)blockIdx.z, groups = c.block.filters / COUNT;
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    const int row = (int)(i / (size_t)groups), f = (int)(i % (size_t)groups) * COUNT;
+    const int n = row / c.block.conv_length, l = row - n * c.block.conv_length;
+    const xc_activation activation = c.activation[t];
+    float values[COUNT];
+    float *z = z_of(&c, t) + (size_t)row * (size_t)c.block.filters + (size_t)f;
+    if (row >= c.rows) return;
+    load_floats<COUNT>(z, values);
+#pragma unroll
+    for (int k = 0; k < COUNT; k++) {
+        const tail_filter filter = load_filter(&c, t, f + k);
+        values[k] = dz_at(&c, t, &activation, &filter, values[k], n, l, f + k);
+    }
+    store_floats<COUNT>(z, values);
+}
+
+/* The gradient of a bias: the sum of dz, which a block computes as it goes. */
+static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd_bias(cuda_call c) {
+    const int t = (int)blockIdx.z, f = chunk_filter(), filters = c.block.filters, end = chunk_end(c.rows);
+    const xc_activation activation = c.activation[t];
     float *z = z_of(&c, t); /* (N,Lc,F) */
-    double sum = 0;
-    if (f < filters) {
-        const tail_filter filter = load_filter(&c, t, f);
-        const float mean_du = has_norm(&c) ? centre_of(&c, t)[f] : 0;
-        const float mean_duh = has_norm(&c) ? centre_of(&c, t)[filters + f] : 0;
-        for (int r = chunk_begin(); r < end; r += GROUPS) {
-            const size_t e = (size_t)r * filters + f;
-            const float value = z[e], h = (value - filter.mean) * filter.inverse;
-            float dz = gradient_at_u(&c, t, &trial, &filter, value, r, f);
-            if (has_norm(&c)) dz = filter.gamma * filter.inverse * (dz - (mean_du + h * mean_duh));
-            if (rectified && !(value > 0)) dz = 0;
-            z[e] = dz;
-            sum += dz;
-        }
+    double sum = 0, none = 0;
+    tail_filter filter = {};
+    if (f < filters) filter = load_filter(&c, t, f);
+    for (int r = chunk_begin(); f < filters && r < end; r += GROUPS) {
+        const int n = r / c.block.conv_length, l = r - n * c.block.conv_length;
+        float *at = &z[(size_t)r * filters + f];
+        const float dz = dz_at(&c, t, &activation, &filter, *at, n, l, f);
+        *at = dz;
+        sum += dz;
     }
-    store_chunk(&c, t, sum, 0);
-}
-
-static __global__ void k_tail_bwd_bias(cuda_call c) {
-    const int t = (int)blockIdx.z, f = (int)(blockIdx.x * COLUMNS + threadIdx.x);
-    if (f < c.block.filters) gradients_of(&c, t)[c.block.bias + f] += (float)add_chunks(&c, t, 0, f);
+    if (add_columns(&c, t, &sum, &none)) gradients_of(&c, t)[c.block.bias + f] += (float)sum;
 }
 
 void cuda_tail_backward(const cuda_call *call, cudaStream_t stream) {
     const dim3 block(COLUMNS, GROUPS);
-    if (call->block.gamma != XC_ABSENT) {
-        XC_LAUNCH(k_tail_bwd_sums, chunk_grid(call), block, 0, stream, *call);
-        XC_LAUNCH(k_tail_bwd_norm, filter_grid(call), COLUMNS, 0, stream, *call);
-    }
-    XC_LAUNCH(k_tail_bwd, chunk_grid(call), block, 0, stream, *call);
-    if (call->block.bias != XC_ABSENT) XC_LAUNCH(k_tail_bwd_bias, filter_grid(call), COLUMNS, 0, stream, *call);
+    const size_t outputs = (size_t)call->batch * (size_t)call->block.out_length, rows = (size_t)call->rows;
+    const int each = call->block.filters % 4 == 0 ? 4 : 1;
+    if (call->block.gamma != XC_ABSENT) XC_LAUNCH(k_tail_bwd_sums, chunk_grid(call, outputs), block, 0, stream, *call);
+    if (call->block.bias != XC_ABSENT)
+        XC_LAUNCH(k_tail_bwd_bias, chunk_grid(call, rows), block, 0, stream, *call);
+    else if (each == 4)
+        XC_LAUNCH(k_tail_bwd<4>, tail_grid(call, rows, each), THREADS, 0, stream, *call);
+    else
+        XC_LAUNCH(k_tail_bwd<1>, tail_grid(call, rows, each), THREADS, 0, stream, *call);
 }

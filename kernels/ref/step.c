@@ -39,5 +39,6 @@ xc_status xc_ref_step_op(const xc_backend *backend, const xc_step_args *args, xc
             (args->kind == XC_ADAM ? adam : sgd)(args, trial, at, g);
             args->gradients[at] = 0;
         }
+    for (int32_t trial = 0; trial < args->trials; trial++) args->step[trial]++;
     return XC_OK;
 }

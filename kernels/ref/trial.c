@@ -63,7 +63,7 @@ void xc_ref_block_memory(const xc_backend *backend, const xc_block *block, int32
     xc_ref_block b;
     pieces saved = {0}, scratch = {0};
     lay_out(block, batch, &saved, &scratch, &b);
-    *memory = (xc_block_memory){saved.used, scratch.used, 0};
+    *memory = (xc_block_memory){.saved = saved.used, .scratch = scratch.used};
 }
 
 /* ---- floats and doubles ---------------------------------------------------------------------------------------- */

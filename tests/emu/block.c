@@ -333,7 +333,8 @@ void emu_run_kernel(const emu_kernel *which) {
     const size_t blocks = (size_t)grid.x * grid.y * grid.z;
     kernel = which;
     count = (int)(which->block.x * which->block.y * which->block.z);
-    shared_limit = emu_shared_limit(which->function);
+    /* What a kernel opts in to is dynamic; its static memory comes on top. */
+    shared_limit = emu_shared_limit(which->function) > EMU_SHARED_PLAIN ? EMU_SHARED_MOST : EMU_SHARED_PLAIN;
     emu_here = (emu_place){.threads = which->block, .blocks = grid};
     /* Any block may come first; a shuffled order would be a list of all, a stride that shares no divisor does as well.
      */

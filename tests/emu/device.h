@@ -75,6 +75,7 @@ void emu_launch_call(const char *name, void (*function)(P...), dim3 grid, dim3 b
 #define XC_SHARED(type, name, dimensions) \
     typedef type name##_type dimensions;  \
     name##_type &name = *(name##_type *)emu_shared(sizeof(name##_type), __FILE__, __LINE__)
+#define XC_SHARED_ALIGNED(type, name, dimensions) XC_SHARED(type, name, dimensions)
 #define XC_DYNAMIC_SHARED(type, name) type *const name = (type *)emu_dynamic_shared()
 
 /* ---- barriers and warps ------------------------------------------------------------------------------------------ */
@@ -133,6 +134,10 @@ static inline int __float_as_int(float value) { return (int)__float_as_uint(valu
 static inline float rsqrtf(float value) { return 1 / sqrtf(value); }
 template <typename T>
 static inline T __ldg(const T *at) {
+    return *at;
+}
+template <typename T>
+static inline T __ldcg(const T *at) {
     return *at;
 }
 static inline void __threadfence(void) {}

@@ -65,6 +65,10 @@ void answer_steps(void **state) {
         float after[3];
         guarded w = guarded_make(backend, bytes, before, false), g = guarded_make(backend, bytes, gradient, false);
         guarded m = guarded_make(backend, bytes, zeros, false), v = guarded_make(backend, bytes, zeros, false);
+        guarded rates = guarded_make(backend, sizeof rate, &rate, true),
+                l2s = guarded_make(backend, sizeof l2, &l2, true);
+        guarded steps = guarded_make(backend, sizeof step, &step, false);
+        uint64_t steps_after;
         const xc_step_args args = {.kind = (xc_optimizer_kind)kind,
                                    .trials = 1,
                                    .parameter_count = 3,
@@ -73,13 +77,13 @@ void answer_steps(void **state) {
                                    .gradients = guarded_pointer(&g),
                                    .first_moment = guarded_pointer(&m),
                                    .second_moment = guarded_pointer(&v),
-                                   .learning_rate = &rate,
-                                   .step = &step,
+                                   .learning_rate = guarded_pointer(&rates),
+                                   .step = guarded_pointer(&steps),
                                    .beta1 = 0.9f,
                                    .beta2 = 0.999f,
                                    .epsilon = 1e-7f,
                                    .momentum = 0.9f,
-                                   .l2 = &l2,
+                                   .l2 = guarded_pointer(&l2s),
                                    .l2_count = 1};
         xc_error error = {0};
         assert_int_equal(backend->step(backend, &args, &error), XC_OK);
@@ -87,6 +91,10 @@ void answer_steps(void **state) {
         guarded_end(&g, NULL, "gradients", "");
         guarded_end(&m, NULL, "first moment", "");
         guarded_end(&v, NULL, "second moment", "");
+        guarded_end(&rates, NULL, "learning rate", "");
+        guarded_end(&l2s, NULL, "l2", "");
+        guarded_end(&steps, &steps_after, "step", "");
+        assert_int_equal(steps_after, 1);
         /* Adam's first step is the rate times the gradient's sign; SGD's is the rate times the gradient. */
         const float adam[] = {0.9f, 2.1f, -2.9f}, sgd[] = {0.95f, 2.4f, -2.95f};
         for (int i = 0; i < 3; i++)

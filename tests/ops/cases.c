@@ -323,7 +323,8 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
         c.activation[t] = VARIANTS[large ? often[(number + t) % COUNT(often)] : (number + 5 * t) % COUNT(VARIANTS)];
     draw_layout(&c, &shape);
     c.training = below(&shape, 3) > 0;
-    c.wants_dx = below(&shape, 4) > 0;
+    c.wants_dx = below(&shape, 4) > (kind == XC_BLOCK_MOTIF); /* a motif block has a way of its own without it */
+    c.block.input_gradient = c.wants_dx;
     c.add_to_dx = c.wants_dx && below(&shape, 3) == 0;
     const bool zeros = below(&shape, 3) == 0;
     const size_t trials = (size_t)c.trials, batch = (size_t)c.batch;

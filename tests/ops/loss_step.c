@@ -243,9 +243,12 @@ static void run_step(const xc_backend *backend, step_case *c, int first, int tri
     guarded second_moment = guarded_make(backend, bytes, c->second_moment + at, false);
     xc_step_args args = c->args;
     args.trials = trials;
-    args.l2 = c->l2;
-    args.learning_rate = c->learning_rate + first;
-    args.step = c->step + first;
+    guarded l2 = guarded_make(backend, (size_t)c->args.l2_count * sizeof *c->l2, c->l2, true);
+    guarded rate = guarded_make(backend, (size_t)trials * sizeof *c->learning_rate, c->learning_rate + first, true);
+    guarded number = guarded_make(backend, (size_t)trials * sizeof *c->step, c->step + first, false);
+    args.l2 = guarded_pointer(&l2);
+    args.learning_rate = guarded_pointer(&rate);
+    args.step = guarded_pointer(&number);
     args.parameters = guarded_pointer(&parameters);
     args.gradients = guarded_pointer(&gradients);
     args.first_moment = guarded_pointer(&first_moment);
@@ -256,6 +259,9 @@ static void run_step(const xc_backend *backend, step_case *c, int first, int tri
     guarded_end(&gradients, c->gradients + at, "gradients", c->text);
     guarded_end(&first_moment, c->first_moment + at, "first moment", c->text);
     guarded_end(&second_moment, c->second_moment + at, "second moment", c->text);
+    guarded_end(&l2, NULL, "l2", c->text);
+    guarded_end(&rate, NULL, "learning rate", c->text);
+    guarded_end(&number, c->step + first, "step", c->text);
 }
 
 static void check_floats(const float *got, const float *want, size_t count, double tolerance, const char *what,
@@ -267,6 +273,7 @@ static void check_floats(const float *got, const float *want, size_t count, doub
 
 static void check_step_trial(const step_case *got, const step_case *want, int t, double tolerance) {
     const size_t at = (size_t)t * got->args.parameter_stride, count = got->args.parameter_count;
+    assert_true(got->step[t] == want->step[t]);
     check_floats(got->parameters + at, want->parameters + at, count, tolerance, "parameters", got->text);
     check_floats(got->first_moment + at, want->first_moment + at, count, tolerance, "first moment", got->text);
     if (got->args.kind == XC_ADAM)

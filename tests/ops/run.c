@@ -41,10 +41,9 @@ void guarded_end(guarded *g, void *to, const char *what, const char *text) {
 /* The buffers of one call, in the backend's memory. */
 typedef struct call {
     guarded x, x_skip, parameters, gradients, running, y, dy, dx, dx_skip, saved, scratch, thread_scratch;
-    guarded bases, run_start, runs, index;
+    guarded bases, run_start, runs, index, activation, seed, step, clipped;
     xc_dna_view dna;
     xc_block_args args;
-    uint64_t clipped[MAX_TRIALS];
 } call;
 
 static guarded input(const xc_backend *backend, const void *values, size_t first, size_t count, size_t size) {
@@ -92,7 +91,7 @@ static xc_team *team_of(int number) {
 }
 
 static void prepare(call *k, const xc_backend *backend, const block_case *c, int first, int trials) {
-    xc_block_memory memory = {1, 1, 1};
+    xc_block_memory memory = {1, 1, 1, 1};
     backend->block_memory(backend, &c->block, c->batch + c->batch % 3, &memory); /* a call may have fewer */
     assert_int_equal(memory.saved % 64, 0);
     assert_int_equal(memory.scratch % 64, 0);
@@ -103,9 +102,15 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     const size_t saved_stride = memory.saved + (c->batch % 2 ? 64 : 0);
     k->saved = guarded_make(backend, saved_stride * (size_t)trials, NULL, false);
     xc_team *team = team_of(c->batch + c->block.length); /* alone, two, or three threads */
-    k->scratch = guarded_make(backend, memory.scratch, NULL, false);
+    assert_int_equal(memory.trial_scratch % 64, 0);
+    k->scratch = guarded_make(backend, memory.scratch + memory.trial_scratch * (size_t)trials, NULL, false);
     k->thread_scratch = guarded_make(backend, memory.thread_scratch * (size_t)xc_team_threads(team), NULL, false);
-    for (int t = 0; t < trials; t++) k->clipped[t] = CLIPPED_BEFORE;
+    uint64_t clipped[MAX_TRIALS];
+    for (int t = 0; t < trials; t++) clipped[t] = CLIPPED_BEFORE;
+    k->activation = input(backend, c->activation, (size_t)first, (size_t)trials, sizeof *c->activation);
+    k->seed = input(backend, c->seed, (size_t)first, (size_t)trials, sizeof *c->seed);
+    k->step = input(backend, c->step, (size_t)first, (size_t)trials, sizeof *c->step);
+    k->clipped = guarded_make(backend, (size_t)trials * sizeof *clipped, clipped, false);
     xc_block_args *args = &k->args;
     args->x = guarded_pointer(&k->x);
     args->x_skip = guarded_pointer(&k->x_skip);
@@ -114,11 +119,11 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     args->parameter_stride = c->parameter_stride;
     args->running = guarded_pointer(&k->running);
     args->running_stride = c->running_stride;
-    args->activation = c->activation + first;
-    args->seed = c->seed + first;
-    args->step = c->step + first;
+    args->activation = guarded_pointer(&k->activation);
+    args->seed = guarded_pointer(&k->seed);
+    args->step = guarded_pointer(&k->step);
     args->y = guarded_pointer(&k->y);
-    args->clipped = k->clipped;
+    args->clipped = guarded_pointer(&k->clipped);
     args->saved = guarded_pointer(&k->saved);
     args->saved_stride = saved_stride;
     args->scratch = guarded_pointer(&k->scratch);
@@ -164,7 +169,6 @@ static results finish(call *k, const block_case *c, size_t trials) {
         .dx = floats(trials * c->in_count),
         .dx_skip = floats(trials * c->in_count),
     };
-    memcpy(r.clipped, k->clipped, sizeof r.clipped);
     guarded_end(&k->x, NULL, "x", c->text);
     guarded_end(&k->x_skip, NULL, "x_skip", c->text);
     guarded_end(&k->parameters, NULL, "parameters", c->text);
@@ -181,6 +185,10 @@ static results finish(call *k, const block_case *c, size_t trials) {
     guarded_end(&k->run_start, NULL, "run_start", c->text);
     guarded_end(&k->runs, NULL, "runs", c->text);
     guarded_end(&k->index, NULL, "index", c->text);
+    guarded_end(&k->activation, NULL, "activation", c->text);
+    guarded_end(&k->seed, NULL, "seed", c->text);
+    guarded_end(&k->step, NULL, "step", c->text);
+    guarded_end(&k->clipped, r.clipped, "clipped", c->text);
     return r;
 }
 

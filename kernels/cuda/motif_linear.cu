@@ -1,8 +1,9 @@
-/* motif.cu: the first layer from packed DNA. z[l,f] = sum_k W[k, base(l + k - pad_left), f]: each tap adds the row of
- * the kernel that its base names, read from shared memory; nothing is multiplied and nothing is one-hot. The kernel's
- * gradient is the mirror: dz is added to the row that was read. A block unpacks the bases that it reads, once.
+/* motif_linear.cu: the first layer from packed DNA to z, for the blocks that cannot be done in one pass. z[l,f] = sum_k
+ * W[k, base(l + k - pad_left), f]: each tap adds the row of the kernel that its base names, read from shared memory;
+ * nothing is multiplied and nothing is one-hot. The kernel's gradient is the mirror: dz is added to the row that was
+ * read. A block unpacks the bases that it reads, once.
  */
-#include "place.cuh"
+#include "bases.cuh"
 
 #define FILTERS 32
 #define POSITIONS 64 /* of one sequence, of a block */
@@ -11,27 +12,6 @@
 #define TAPS 32                   /* whose rows are in shared memory together */
 #define OWN_TAPS 4                /* of a block of the gradient */
 #define EACH (POSITIONS / GROUPS) /* positions of a thread */
-
-DEVICE bool is_unknown(const xc_dna_view *dna, uint32_t sequence, uint32_t position) {
-    if (!dna->run_start) return false;
-    for (uint32_t r = dna->run_start[sequence]; r < dna->run_start[sequence + 1]; r++) {
-        const uint32_t first = dna->runs[r] >> XC_RUN_SHIFT, length = dna->runs[r] & XC_RUN_LONGEST;
-        if (position < first) return false; /* runs ascend */
-        if (position < first + length) return true;
-    }
-    return false;
-}
-
-/* The base that is read at `position` of an index, XC_BASE_N outside of the sequence too. */
-DEVICE int base_at(const xc_dna_view *dna, uint32_t index, int position) {
-    const bool reverse = index & XC_REVERSE_COMPLEMENT;
-    const uint32_t sequence = index & ~XC_REVERSE_COMPLEMENT;
-    if (position < 0 || position >= (int)dna->length) return XC_BASE_N;
-    const uint32_t at = reverse ? dna->length - 1 - (uint32_t)position : (uint32_t)position;
-    if (is_unknown(dna, sequence, at)) return XC_BASE_N;
-    const int base = dna->bases[(size_t)sequence * dna->row_bytes + at / 4] >> (2 * (at % 4)) & 3;
-    return reverse ? 3 - base : base;
-}
 
 /* Unpacks `count` bases from `first` on. */
 DEVICE void load_bases(const cuda_call *c, uint32_t index, int first, int count, unsigned char *bases) {
@@ -58,7 +38,7 @@ DEVICE void load_rows(const cuda_call *c, const float *kernel, int first, int ta
     }
 }
 
-static __global__ void __launch_bounds__(THREADS, 3) k_motif_fwd(cuda_call c) {
+static __global__ void __launch_bounds__(THREADS, 3) k_motif_linear(cuda_call c) {
     XC_SHARED(float, table, [TAPS][5][FILTERS]);
     XC_SHARED(unsigned char, bases, [POSITIONS + TAPS]);
     const int t = (int)blockIdx.z, strips = strip_count(&c.block), n = (int)blockIdx.x / strips;
@@ -83,16 +63,15 @@ static __global__ void __launch_bounds__(THREADS, 3) k_motif_fwd(cuda_call c) {
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
         const int l = strip + (int)threadIdx.y + i * GROUPS;
-        if (l < c.block.conv_length && f < filters)
-            z[(size_t)l * (size_t)filters + (size_t)f] = finish_linear(&c, t, sums[i], f);
+        if (l < c.block.conv_length && f < filters) z[(size_t)l * (size_t)filters + (size_t)f] = sums[i];
     }
 }
 
-void cuda_motif_forward(const cuda_call *call, cudaStream_t stream) {
+void cuda_motif_linear(const cuda_call *call, cudaStream_t stream) {
     const dim3 block(FILTERS, GROUPS);
     const dim3 grid((unsigned)(call->batch * strip_count(&call->block)),
                     blocks_for((size_t)call->block.filters, FILTERS), (unsigned)call->trials);
-    XC_LAUNCH(k_motif_fwd, grid, block, 0, stream, *call);
+    XC_LAUNCH(k_motif_linear, grid, block, 0, stream, *call);
 }
 
 /* ---- gradient of the kernel -------------------------------------------------------------------------------------- */
