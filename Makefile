@@ -51,7 +51,7 @@ PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
 EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
 EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(basename $(CUDA_FILES)))) $(EMU))
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
-EMU_TESTS := tests/test_emu.c
+EMU_TESTS := tests/test_emu.c tests/test_cuda_step.c
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(EMU_TESTS)),$(wildcard tests/test_*.c))) \
            $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
@@ -151,8 +151,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
-WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden
-$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
+WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden $(BUILD)/tests/test_cuda_step
+$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o $(BUILD)/tests/test_cuda_step.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
 $(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += -lstdc++
 $(WITH_EMULATED): $(EMULATED)
 $(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o

@@ -44,6 +44,13 @@ typedef struct emu_kernel {
 cudaError_t emu_launch(const emu_kernel *kernel, cudaStream_t stream);
 void emu_run_kernel(const emu_kernel *kernel);
 
+/* What the device has done since the program began; work in a graph each time that the graph is launched. */
+typedef struct emu_tally {
+    uint64_t kernels, copies_in, copies_out, copies_within, fills; /* in: from the host */
+    uint64_t graphs, graph_nodes;                                  /* launches of graphs, and work in them */
+} emu_tally;
+emu_tally emu_get_tally(void);
+
 /* Bytes of shared memory that a block of this kernel may have: more than the plain ones only where the program has said
  * so by cudaFuncSetAttribute. */
 size_t emu_shared_limit(const void *function);

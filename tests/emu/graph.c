@@ -151,6 +151,8 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t stream) {
     return status;
 }
 
+int emu_graph_count(const struct CUgraph_st *graph) { return graph->count; }
+
 static bool is_ready(const struct CUgraph_st *graph, const node *n) {
     if (n->done) return false;
     for (int i = 0; i < n->before.count; i++)

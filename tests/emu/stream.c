@@ -65,7 +65,23 @@ static bool can_go(const struct CUstream_st *s) {
     return s->first != NULL && (s->first->kind != EMU_WAIT || s->first->event->done >= s->first->number);
 }
 
+static emu_tally tally;
+
+emu_tally emu_get_tally(void) { return tally; }
+
+static void count_copy(const emu_work *w) {
+    if (!emu_is_device(w->from, w->bytes))
+        tally.copies_in++;
+    else if (!emu_is_device(w->to, w->bytes))
+        tally.copies_out++;
+    else
+        tally.copies_within++;
+}
+
 void emu_run_work(const emu_work *w) {
+    tally.kernels += w->kind == EMU_KERNEL;
+    tally.fills += w->kind == EMU_FILL;
+    if (w->kind == EMU_COPY) count_copy(w);
     if (w->kind == EMU_KERNEL) {
         emu_run_kernel(&w->kernel);
         return;
@@ -89,6 +105,8 @@ static void run_first(struct CUstream_st *s) {
         case EMU_WAIT:
             break;
         case EMU_GRAPH:
+            tally.graphs++;
+            tally.graph_nodes += (uint64_t)emu_graph_count(w->graph);
             emu_run_graph(w->graph);
             emu_drop_graph(w->graph);
             break;

@@ -46,6 +46,7 @@ void emu_run_work(const emu_work *what); /* a kernel, copy or fill; keeps the ke
 /* Work for a stream that is captured. */
 cudaError_t emu_capture(struct CUstream_st *stream, const emu_work *what);
 void emu_run_graph(struct CUgraph_st *graph);
+int emu_graph_count(const struct CUgraph_st *graph); /* of its nodes */
 void emu_drop_graph(struct CUgraph_st *graph);
 
 #endif
