@@ -118,6 +118,7 @@ static inline void assert_same(const xc_config *a, const xc_config *b) {
     SAME(model.activation);
     SAME(model.init);
     SAME(model.stddev);
+    SAME(model.precision);
     assert_same_blocks(&a->model, &b->model);
     SAME(train.epochs);
     SAME(train.batch);

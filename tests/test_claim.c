@@ -159,6 +159,56 @@ static void another_key_is_named_not_the_filters(void **state) {
                    "exponential is {clip: 30, beyond: linear, scale: 1} there and {clip: 20");
 }
 
+/* Takes this line out of FOLDER/trial/config.yaml, as a version wrote it that did not know the key. */
+static char *forget_line(const char *forgotten) {
+    char *old = NULL, *line = NULL;
+    size_t size = 0, room = 0, found = 0;
+    FILE *to = open_memstream(&old, &size), *from = fopen(at("trial/config.yaml"), "r");
+    assert_true(to && from);
+    while (getline(&line, &room, from) > 0) {
+        found += strcmp(line, forgotten) == 0;
+        if (strcmp(line, forgotten) != 0) fputs(line, to);
+    }
+    fclose(from);
+    fclose(to);
+    free(line);
+    assert_int_equal(found, 1);
+    write_file(at("trial/config.yaml"), old);
+    return old;
+}
+
+/* What an earlier version trained is this version's with the default of every key that has come since. */
+static void a_key_that_came_later_had_its_default(void **state) {
+    (void)state;
+    free(claim(TRIAL FILTERS, never));
+    char *old = forget_line("  precision: fp32\n");
+    xc_trial trial = make_trial(TRIAL FILTERS);
+    MUST(xc_trial_check_folder(&trial, error));
+    MUST(xc_trial_claim_folder(&trial, never, error));
+    char *after = read_file(at("trial/config.yaml"));
+    assert_string_equal(after, old); /* nothing to write */
+    xc_trial_clear(&trial);
+    assert_refused(TRIAL "train: {seed: 7}\n" FILTERS, never, "train.seed is 0 there and 7 here");
+    assert_refused("data: {file: a.h5}\nmodel: {zoo: tiny, activation: relu, precision: tf32,\n"
+                   "  blocks: [{conv: 4, width: 7, pool: 10}, {dense: 8}]}\n" FILTERS,
+                   never, "model.precision is fp32 there and tf32 here");
+    removals = 0;
+    free(claim(TRIAL, remove_measures)); /* another filters section still goes the way it went */
+    assert_int_equal(removals, 1);
+    free(config_when_stale);
+    config_when_stale = NULL;
+    free(old);
+    free(after);
+}
+
+/* What is no config is not taken for one. */
+static void a_damaged_config_is_refused(void **state) {
+    (void)state;
+    free(claim(TRIAL, never));
+    write_file(at("trial/config.yaml"), "data:\n  file: a.h5\n  nonsense: 3\n");
+    assert_refused(TRIAL, never, "line 3 of its config.yaml is \"nonsense: 3\" there");
+}
+
 /* Who cannot remove measures must not change what they are measures of. */
 static void without_removal_other_filters_are_refused(void **state) {
     (void)state;
@@ -303,6 +353,8 @@ int main(void) {
         IN_FOLDER(filters_may_change_when_their_measures_go_first),
         IN_FOLDER(checking_writes_nothing),
         IN_FOLDER(another_key_is_named_not_the_filters),
+        IN_FOLDER(a_key_that_came_later_had_its_default),
+        IN_FOLDER(a_damaged_config_is_refused),
         IN_FOLDER(without_removal_other_filters_are_refused),
         IN_FOLDER(a_sweeps_trials_take_its_filters),
         IN_FOLDER(a_trial_that_was_left_behind_is_found),

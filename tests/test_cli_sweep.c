@@ -169,6 +169,35 @@ static void test_train_is_one_trial_of_the_sweep(void **state) {
     end(&again);
 }
 
+/* One warning, and the numbers of fp32; a network is used with the precision that its folder says. */
+static void test_precision_is_for_the_gpu(void **state) {
+    (void)state;
+    const char *config = make_config("one.yaml", make_data("data.h5"), "train: {epochs: 2, batch: 30}\n");
+    static const char *const devices[] = {"cpu", "ref"}, *const words[] = {"CPU", "reference"};
+    for (int i = 0; i < 2; i++) {
+        char line[120];
+        outcome plain = run("train %s --quiet --device %s --out %s", config, devices[i], in_folder("%s", devices[i]));
+        assert_done(&plain);
+        assert_string_equal(plain.err, "");
+        outcome result = run("train %s --quiet --device %s --set model.precision=tf32 --out %s", config, devices[i],
+                             in_folder("%s-tf32", devices[i]));
+        assert_done(&result);
+        snprintf(line, sizeof line, "expconv: warning: precision: tf32 is for the GPU; the %s computes in float32\n",
+                 words[i]);
+        assert_string_equal(result.err, line);
+        assert_string_equal(result.out, plain.out);
+        assert_same_bytes(in_folder("%s/weights.h5", devices[i]), in_folder("%s-tf32/weights.h5", devices[i]));
+        end(&plain);
+        end(&result);
+    }
+    char *written = read_text(in_folder("cpu-tf32/config.yaml"));
+    assert_contains(written, "\n  precision: tf32\n");
+    free(written);
+    outcome other = run("train %s --set model.precision=bf16 --out %s", config, in_folder("cpu"));
+    assert_refused(&other, 1, "model.precision is fp32 there and bf16 here", NULL);
+    end(&other);
+}
+
 /* The folder may be one that the user works in: only what a killed expconv left is cleared away. */
 static void test_users_temporary_files_stay(void **state) {
     (void)state;
@@ -220,6 +249,7 @@ int main(void) {
         IN_FOLDER(test_threads_and_packs_do_not_matter),
         IN_FOLDER(test_packs_hold_one_model_each),
         IN_FOLDER(test_train_is_one_trial_of_the_sweep),
+        IN_FOLDER(test_precision_is_for_the_gpu),
         IN_FOLDER(test_users_temporary_files_stay),
         IN_FOLDER(test_monitor_that_cannot_be),
     };

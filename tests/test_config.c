@@ -18,6 +18,7 @@ static void defaults_are_the_papers(void **state) {
     assert_int_equal(config->model.activation, XC_EXPONENTIAL);
     assert_int_equal(config->model.init, XC_INIT_GLOROT_UNIFORM);
     assert_true(config->model.stddev == 0.05);
+    assert_int_equal(config->model.precision, XC_FP32);
     assert_int_equal(train->epochs, 100);
     assert_int_equal(train->batch, 100);
     assert_int_equal(train->optimizer, XC_ADAM);
@@ -109,7 +110,7 @@ static void the_faulty_override_is_named(void **state) {
 static const char unusual[] =
     "data: {file: \"a \\\"b\\\"\\n\\x01\\\\ \\u00e9.h5\", reverse_complement: true, train_x: 'null', train_y: 'yes', "
     "valid_x: x y, valid_y: '1e5', test_x: \"-\", test_y: 'it''s'}\n"
-    "model:\n  zoo: mine_1\n  length: 77\n  activation: shift_scale_tanh\n  init: normal\n  stddev: 0.1234567890123456789\n"
+    "model:\n  zoo: mine_1\n  length: 77\n  activation: shift_scale_tanh\n  init: normal\n  stddev: 0.1234567890123456789\n  precision: BF16\n"
     "  blocks:\n"
     "    - {conv: 3, width: 5, padding: valid, dropout: 0.3333333333333333, pool: 2, pool_padding: same, norm: false}\n"
     "    - {residual: 3, pool: 3, pool_padding: same, l2: 0}\n"
@@ -130,6 +131,7 @@ static void text_and_config_are_the_same(void **state) {
     assert_string_equal(config->data.train_x, "null");
     assert_string_equal(config->data.test_y, "it's");
     assert_int_equal(*config->model.blocks[2].activation, XC_LOG_RELU);
+    assert_int_equal(config->model.precision, XC_BF16);
     assert_true(config->train.class_weights[2] == 1e22 && config->train.epsilon == 4.9e-324);
     assert_true(config->train.seed == UINT64_C(18446744073709551000));
     assert_round_trip(config);
@@ -144,6 +146,7 @@ static void written_text_is_complete_and_readable(void **state) {
         text,
         "data:\n  file: a.h5\n  reverse_complement: false\n"
         "model:\n  zoo: residualbind\n  length: 400\n  activation: exponential\n  init: glorot_uniform\n  stddev: 0.05\n"
+        "  precision: fp32\n"
         "  blocks:\n"
         "    - {conv: 24, width: 19, padding: same, dropout: 0.1, pool: 1, pool_padding: valid, norm: true, l2: 1.0e-6}\n"
         "    - {residual: 5, pool: 10, pool_padding: valid, l2: 1.0e-6}\n"
@@ -181,6 +184,25 @@ static void copies_are_deep_and_have_no_sweep(void **state) {
     free(after);
     xc_config_free(copy);
     xc_config_free(second);
+}
+
+/* A zoo model that is taken for another keeps the precision, and every block of the model has it. */
+static void every_block_has_the_precision(void **state) {
+    (void)state;
+    static const char *const words[] = {"fp32", "tf32", "bf16"};
+    xc_model *model = test_malloc(sizeof *model);
+    xc_error error = {0};
+    for (int i = 0; i < XC_PRECISION_COUNT; i++) {
+        char text[96];
+        snprintf(text, sizeof text, DATA "model: {zoo: cnn-2, precision: %s}\n", words[i]);
+        xc_config *config = good(text, NULL);
+        assert_int_equal(xc_config_set_zoo(config, "residualbind", &error), XC_OK);
+        assert_int_equal(xc_model_build(&config->model, 400, 2, model, &error), XC_OK);
+        assert_int_equal(model->layer_count, 8);
+        for (int32_t l = 0; l < model->layer_count; l++) assert_int_equal(model->layer[l].block.precision, i);
+        xc_config_free(config);
+    }
+    test_free(model);
 }
 
 /* ---- shipped configs -------------------------------------------------------------------------------------------- */
@@ -256,6 +278,9 @@ static void words_are_those_of_the_lists(void **state) {
     assert_string_equal(xc_init_word(XC_INIT_NORMAL), "normal");
     assert_string_equal(xc_metric_word(XC_METRIC_AVERAGE_PRECISION), "average_precision");
     assert_string_equal(xc_loss_word(XC_LOSS_SQUARED), "mean_squared_error");
+    assert_string_equal(xc_precision_word(XC_FP32), "fp32");
+    assert_string_equal(xc_precision_word(XC_TF32), "tf32");
+    assert_string_equal(xc_precision_word(XC_BF16), "bf16");
 }
 
 int main(void) {
@@ -266,6 +291,7 @@ int main(void) {
         cmocka_unit_test(text_and_config_are_the_same),
         cmocka_unit_test(written_text_is_complete_and_readable),
         cmocka_unit_test(copies_are_deep_and_have_no_sweep),
+        cmocka_unit_test(every_block_has_the_precision),
         cmocka_unit_test(shipped_configs_are_good),
         cmocka_unit_test(paper_configs_keep_the_protocol),
         cmocka_unit_test(words_are_those_of_the_lists),

@@ -158,6 +158,8 @@ static void test_grid_zoo_brings_its_blocks(void **state) {
     assert_true(grid.trial[3].config->model.blocks_count > grid.trial[2].config->model.blocks_count);
     assert_true(xc_trials_fit(grid.trial[0].config, grid.trial[2].config));
     assert_false(xc_trials_fit(grid.trial[2].config, grid.trial[3].config));
+    grid.trial[2].config->model.precision = XC_TF32;
+    assert_false(xc_trials_fit(grid.trial[0].config, grid.trial[2].config));
     xc_grid_free(&grid);
     xc_config_free(config);
 }

@@ -10,7 +10,7 @@ static const cli_option options[] = {
     {"out", "DIR", "the sweep's folder: manifest.tsv, results.tsv, summary.tsv, trials/"},
     {"set", "KEY=VALUE", "change the config, as in --set sweep.seeds=3; may be repeated"},
     {"pack", "N",
-     "trials that train in lockstep (default: the device's choice, 1 on the CPU);\n"
+     "trials that train in lockstep (default: 1 on the CPU, what fits on a GPU);\n"
      "does not change the results"},
     {NULL, NULL, NULL},
 };
@@ -143,7 +143,9 @@ const cli_command cli_sweep = {
     .details =
         "Trains the product of the lists in the config's sweep section, several trials at a time, and prints\n"
         "the mean and standard deviation of each setting over its seeds. Run again, the same command does\n"
-        "only what is missing; when it was interrupted or killed, it goes on from the last epoch.\n",
+        "only what is missing; when it was interrupted or killed, it goes on from the last epoch. On a GPU\n"
+        "model.precision (fp32, tf32 or bf16 in the config) says what the factors of products are rounded to,\n"
+        "and as many trials train in lockstep as its memory holds.\n",
     .examples =
         "  expconv sweep configs/demo.yaml --out demo\n"
         "  expconv sweep configs/demo.yaml --set sweep.seeds=2 --set train.epochs=5 --threads 2 --out short\n",

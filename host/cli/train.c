@@ -68,7 +68,8 @@ const cli_command cli_train = {
         "Trains the network of a config without lists, and prints its metrics on the validation and the\n"
         "test split. After every epoch the state is saved: when it was interrupted, the same command goes on.\n"
         "One network trains on one thread; `expconv sweep` trains several side by side. The results are the\n"
-        "same for any number of threads.\n",
+        "same for any number of threads. On a GPU model.precision (fp32, tf32 or bf16 in the config) says what\n"
+        "the factors of its products are rounded to.\n",
     .examples =
         "  expconv train chipseq.yaml --out chipseq\n"
         "  expconv train chipseq.yaml --set model.zoo=cnn-deep --set train.seed=3 --out chipseq-3\n",

@@ -22,6 +22,7 @@ typedef struct builder {
     int64_t length, channels;
     int32_t input;      /* layer whose y comes next; -1: the sequence */
     xc_init first_init; /* of the first kernel */
+    xc_precision precision;
     xc_error *error;
 } builder;
 
@@ -113,6 +114,7 @@ static xc_status begin_layer(builder *b, xc_block_kind kind, xc_layer **out) {
                               .norm_momentum = NORM_MOMENTUM,
                               .norm_epsilon = NORM_EPSILON,
                               .dropout_stream = (uint32_t)model->layer_count,
+                              .precision = b->precision,
                               .kernel = XC_ABSENT,
                               .bias = XC_ABSENT,
                               .gamma = XC_ABSENT,
@@ -297,8 +299,13 @@ xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t 
     model->stddev = config->stddev;
     XC_TRY(check_input(config, model, error));
     model->activation = config->blocks[0].activation ? *config->blocks[0].activation : config->activation;
-    builder b = {
-        .model = model, .length = length, .channels = 4, .input = -1, .first_init = config->init, .error = error};
+    builder b = {.model = model,
+                 .length = length,
+                 .channels = 4,
+                 .input = -1,
+                 .first_init = config->init,
+                 .precision = config->precision,
+                 .error = error};
     for (uint32_t i = 0; i < config->blocks_count; i++) {
         b.entry = &config->blocks[i];
         b.number = i + 1;

@@ -97,9 +97,15 @@ static const cyaml_schema_field_t *find_inside(const cyaml_schema_field_t *field
     return NULL;
 }
 
+/* As find_inside, or in another section of the config when the key was met in one. */
+static const cyaml_schema_field_t *find_home(const cyaml_schema_field_t *fields, const char *key, const char *path) {
+    const cyaml_schema_field_t *inside = find_inside(fields, key);
+    return inside || !*path ? inside : find_inside(xc_config_schema.mapping.fields, key);
+}
+
 static xc_status refuse_key(const xc_document *document, int id, const char *key, const cyaml_schema_field_t *fields,
                             const char *path, xc_error *error) {
-    const cyaml_schema_field_t *inside = find_inside(fields, key);
+    const cyaml_schema_field_t *inside = find_home(fields, key, path);
     const char *in = *path ? " in " : "";
     if (inside)
         return xc_document_refuse(document, id, error, "unknown key \"%s\"%s%s; did you mean \"%s.%s\"?", key, in, path,

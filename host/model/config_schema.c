@@ -13,6 +13,7 @@
 static const cyaml_strval_t activations[] = {XC_ACTIVATIONS(WORD)};
 static const cyaml_strval_t inits[] = {XC_INITS(WORD)};
 static const cyaml_strval_t losses[] = {XC_LOSSES(WORD)};
+static const cyaml_strval_t precisions[] = {XC_PRECISIONS(WORD)};
 static const cyaml_strval_t optimizers[] = {XC_OPTIMIZERS(WORD)};
 static const cyaml_strval_t monitors[] = {XC_METRICS(MONITOR)};
 static const cyaml_strval_t paddings[] = {{"same", XC_PADDING_SAME}, {"valid", XC_PADDING_VALID}};
@@ -24,6 +25,7 @@ const cyaml_strval_t xc_truth_words[] = {{"true", true}, {"false", false}, {"yes
 const char *xc_activation_word(xc_activation_kind kind) { return activations[kind].str; }
 const char *xc_init_word(xc_init init) { return inits[init].str; }
 const char *xc_loss_word(xc_loss_kind loss) { return losses[loss].str; }
+const char *xc_precision_word(xc_precision precision) { return precisions[precision].str; }
 const char *xc_metric_word(xc_metric metric) { return monitors[metric].str + strlen("val_"); }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
@@ -86,6 +88,7 @@ static const cyaml_schema_field_t model_fields[] = {
     ENUM("activation", xc_model_config, activation, activations),
     ENUM("init", xc_model_config, init, inits),
     FLOAT("stddev", xc_model_config, stddev),
+    ENUM("precision", xc_model_config, precision, precisions),
     LIST("blocks", xc_model_config, blocks, block_entry),
     CYAML_FIELD_END,
 };
@@ -187,7 +190,7 @@ const cyaml_schema_value_t xc_zoo_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINT
 
 const char *const xc_config_defaults =
     "data: {reverse_complement: false}\n"
-    "model: {activation: exponential, init: glorot_uniform, stddev: 0.05}\n"
+    "model: {activation: exponential, init: glorot_uniform, stddev: 0.05, precision: fp32}\n"
     "train: {epochs: 100, batch: 100, optimizer: adam, learning_rate: 0.001, beta1: 0.9, beta2: 0.999,\n"
     "        epsilon: 1.0e-7, momentum: 0.9, loss: binary_crossentropy, monitor: val_auroc,\n"
     "        early_stop: {patience: 20, min_delta: 0},\n"

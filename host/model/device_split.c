@@ -17,6 +17,15 @@ static xc_status copy_over(const xc_backend *backend, const void *from, size_t b
     return XC_OK;
 }
 
+size_t xc_device_split_bytes(const xc_backend *backend, const xc_split *split) {
+    const xc_dna_view *dna = &split->dna;
+    if (backend->host_memory || dna->sequences == 0) return 0;
+    const size_t sequences = dna->sequences, starts = dna->run_start == NULL ? 0 : sequences + 1;
+    const size_t words = starts + (starts > 0 ? dna->run_start[sequences] : 0);
+    const size_t labels = split->labels == NULL ? 0 : sequences * (size_t)split->classes;
+    return sequences * dna->row_bytes + words * sizeof(uint32_t) + labels * sizeof(float);
+}
+
 xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
                                xc_error *error) {
     xc_status status;

@@ -9,7 +9,7 @@
 
 /* ---- orders ------------------------------------------------------------------------------------------------------ */
 
-static xc_status make_room(xc_pack *pack, size_t items, xc_error *error) {
+xc_status xc_pack_reserve_order(xc_pack *pack, size_t items, xc_error *error) {
     const xc_backend *backend = pack->backend;
     const size_t bytes = (size_t)pack->capacity * items * sizeof *pack->order;
     if (pack->order_items == items) return XC_OK;
@@ -28,7 +28,7 @@ static xc_status make_room(xc_pack *pack, size_t items, xc_error *error) {
 
 xc_status xc_pack_set_order(xc_pack *pack, int32_t slot, const uint32_t *order, size_t items, xc_error *error) {
     static const uint32_t start = 0;
-    const xc_status status = make_room(pack, items, error);
+    const xc_status status = xc_pack_reserve_order(pack, items, error);
     if (status != XC_OK) return status;
     pack->backend->upload(pack->backend, pack->order + (size_t)slot * items, order, items * sizeof *order);
     pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.cursor), &start, sizeof start);

@@ -206,6 +206,21 @@ static size_t choose_batch(const xc_backend *backend, const xc_model *first, siz
     return batch > 0 ? batch : 1;
 }
 
+/* No more than there are batches. */
+static int choose_threads(int threads, size_t items, size_t batch) {
+    const size_t batches = (items + batch - 1) / batch;
+    return (size_t)threads < batches ? threads : batches > 0 ? (int)batches : 1;
+}
+
+size_t xc_filters_bytes(const xc_model *model, const xc_backend *backend, const xc_split *split, int threads) {
+    const size_t items = xc_split_items(split);
+    xc_model first;
+    xc_model_first_block(model, &first);
+    const size_t batch = choose_batch(backend, &first, items);
+    const size_t pack = xc_pack_bytes(&first, backend, 1, (int32_t)batch, false);
+    return (size_t)choose_threads(threads, items, batch) * pack + xc_device_split_bytes(backend, split);
+}
+
 xc_status xc_ppm_extract(const xc_network *network, const xc_backend *backend, const xc_split *split,
                          const xc_filters_options *options, const xc_ppm_memory *memory, xc_motif_list *motifs,
                          xc_error *error) {
@@ -233,8 +248,7 @@ xc_status xc_ppm_extract(const xc_network *network, const xc_backend *backend, c
     xc_ppm_plan_make(&work.plan, block, &split->dna, options->window, fraction, options->threshold_count, memory);
     work.first = first;
     work.batch = choose_batch(backend, first, work.items);
-    const size_t batches = (work.items + work.batch - 1) / work.batch;
-    work.threads = (size_t)options->threads < batches ? options->threads : batches > 0 ? (int)batches : 1;
+    work.threads = choose_threads(options->threads, work.items, work.batch);
     XC_TRY(xc_allocate(&work.largest, work.plan.filters, sizeof *work.largest, "filters", error));
     XC_TRY(xc_allocate(&work.again, work.plan.filters, sizeof *work.again, "filters", error));
     XC_TRY(xc_allocate(&work.worker, (size_t)work.threads, sizeof *work.worker, "threads", error));

@@ -62,10 +62,19 @@ fail:
     return status;
 }
 
+/* The CPU backend and the reference have one precision. */
+static void check_precision(const xc_backend *backend, xc_precision precision) {
+    const bool cpu = strcmp(backend->name, "cpu") == 0, reference = strcmp(backend->name, "ref") == 0;
+    if (precision == XC_FP32 || !(cpu || reference)) return;
+    xc_log(XC_LOG_WARNING, "precision: %s is for the GPU; the %s computes in float32", xc_precision_word(precision),
+           cpu ? "CPU" : "reference");
+}
+
 xc_status xc_ground_open(const xc_grid *grid, const xc_sweep_options *options, xc_ground *ground, xc_error *error) {
     xc_status status = XC_OK;
     memset(ground, 0, sizeof *ground);
     XC_TRY(xc_backend_open(options->device, &ground->backend, error));
+    check_precision(ground->backend, grid->trial[0].config->model.precision);
     XC_TRY(xc_measure_open(xc_grid_filters(grid), &ground->database, error));
     XC_TRY(read_data(grid, options->threads, &ground->dataset, error));
     XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));

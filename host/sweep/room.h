@@ -56,6 +56,28 @@ typedef struct xc_ground {
 xc_status xc_ground_open(const xc_grid *grid, const xc_sweep_options *options, xc_ground *ground, xc_error *error);
 void xc_ground_close(xc_ground *ground);
 
+/* ---- packs.c ----------------------------------------------------------------------------------------------------- */
+
+typedef struct xc_queued_pack {
+    size_t first, count; /* of queue.trial */
+} xc_queued_pack;
+
+/* Unfinished trials in the packs that they are trained in. */
+typedef struct xc_queue {
+    xc_trial **trial; /* borrowed from the grid, pack by pack */
+    size_t trials;
+    xc_queued_pack *pack; /* with room for as many more as train together on a device */
+    size_t packs;
+    int together; /* packs that may train at the same time */
+} xc_queue;
+
+/* Packs of `pack` trials, or of as many as the backend takes (0): of a device's free memory the log then tells. Refuses
+ * a model of which no single trial fits. `threads` are those of the whole sweep. Free with xc_queue_free, also on
+ * failure. */
+xc_status xc_queue_build(const xc_grid *grid, const xc_ground *ground, int32_t pack, int threads, xc_queue *queue,
+                         xc_error *error);
+void xc_queue_free(xc_queue *queue);
+
 /* ---- measure.c --------------------------------------------------------------------------------------------------- */
 
 /* The filters section that all trials of a grid share; NULL when the config has none. */

@@ -1,5 +1,4 @@
-/* schedule.c: the sweep itself: unfinished trials in packs, packs in a queue, threads that take from it, tables that
- * follow.
+/* schedule.c: the sweep itself: the queue of packs (packs.c), threads that take from it, tables that follow.
  *
  * A trial that is being trained belongs to its thread. The tables are written from `shown`, copies that change under
  * the lock alone, so no table ever sees a trial half done.
@@ -8,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
+#include "../train/room.h"
 #include "room.h"
-
-/* Trials a pack where memory is not the host's and nobody said how many. */
-#define XC_DEVICE_PACK 32
-
-struct pack {
-    size_t first, count; /* of sweep.queue */
-};
 
 struct sweep {
     const xc_sweep_options *options;
@@ -23,15 +18,13 @@ struct sweep {
     xc_grid shown; /* the grid as the tables see it: shares all pointers with `grid`, the scores whole */
     xc_ground ground;
     xc_progress progress;
-    xc_trial **queue; /* unfinished trials, pack by pack */
-    size_t *place;    /* (grid.count) scratch of build_packs: 1 when a trial stands in the queue */
-    struct pack *pack;
-    size_t pack_count, queued;
+    xc_queue queue;
     int lock_file;
+    bool fresh;         /* the folder had no config.yaml before */
     int threads;        /* of the whole sweep */
     atomic_int working; /* workers that have a pack, or may find one */
 
-    pthread_mutex_t lock; /* for what follows, and for shown and the tables */
+    pthread_mutex_t lock; /* for what follows, for queue.pack, shown and the tables, and to lower `working` */
     size_t next_pack;
     bool failed;
     xc_error first_failure;
@@ -63,38 +56,6 @@ static xc_status read_states(struct sweep *sweep, xc_error *error) {
         if (trial->status == XC_TRIAL_DONE && unmeasured) trial->status = XC_TRIAL_RUNNING;
     }
     memcpy(sweep->shown.trial, sweep->grid.trial, sweep->grid.count * sizeof *sweep->grid.trial);
-fail:
-    return status;
-}
-
-/* ---- packs ------------------------------------------------------------------------------------------------------- */
-
-static int32_t pack_size(const struct sweep *sweep) {
-    if (sweep->options->pack > 0) return sweep->options->pack;
-    return sweep->ground.backend->host_memory ? 1 : XC_DEVICE_PACK;
-}
-
-/* Each pack begins with the first trial that has none yet and takes those after it that fit. */
-static xc_status build_packs(struct sweep *sweep, xc_error *error) {
-    xc_status status = XC_OK;
-    const xc_grid *grid = &sweep->grid;
-    const size_t most = (size_t)pack_size(sweep);
-    XC_TRY(xc_allocate(&sweep->queue, grid->count, sizeof *sweep->queue, "the queue", error));
-    XC_TRY(xc_allocate(&sweep->pack, grid->count, sizeof *sweep->pack, "the queue", error));
-    XC_TRY(xc_allocate(&sweep->place, grid->count, sizeof *sweep->place, "the queue", error));
-    for (size_t i = 0; i < grid->count; i++) {
-        if (ended(&grid->trial[i]) || sweep->place[i]) continue;
-        struct pack *pack = &sweep->pack[sweep->pack_count++];
-        pack->first = sweep->queued;
-        for (size_t j = i; j < grid->count && pack->count < most; j++) {
-            xc_trial *trial = &grid->trial[j];
-            if (ended(trial) || sweep->place[j]) continue;
-            if (j > i && !xc_trials_fit(grid->trial[i].config, trial->config)) continue;
-            sweep->place[j] = 1;
-            sweep->queue[sweep->queued++] = trial;
-            pack->count++;
-        }
-    }
 fail:
     return status;
 }
@@ -144,22 +105,45 @@ static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
 
 /* ---- workers ----------------------------------------------------------------------------------------------------- */
 
-/* The next pack, its trials marked as running in the manifest; false when there is none or none should start. */
-static bool take_pack(struct sweep *sweep, struct pack *pack, xc_status *status, xc_error *error) {
+/* The next pack, its trials marked as running in the manifest; false when there is none or none should start, and then
+ * the worker works no more. */
+static bool take_pack(struct sweep *sweep, xc_queued_pack *pack, xc_status *status, xc_error *error) {
     bool taken = false;
     *status = XC_OK;
     pthread_mutex_lock(&sweep->lock);
-    if (!sweep->failed && !xc_interrupted() && sweep->next_pack < sweep->pack_count) {
-        *pack = sweep->pack[sweep->next_pack++];
+    if (!sweep->failed && !xc_interrupted() && sweep->next_pack < sweep->queue.packs) {
+        *pack = sweep->queue.pack[sweep->next_pack++];
         taken = true;
         for (size_t i = 0; i < pack->count; i++) {
-            const size_t index = (size_t)(sweep->queue[pack->first + i] - sweep->grid.trial);
+            const size_t index = (size_t)(sweep->queue.trial[pack->first + i] - sweep->grid.trial);
             sweep->shown.trial[index].status = XC_TRIAL_RUNNING;
         }
         *status = xc_sweep_write_manifest(&sweep->shown, sweep->options->folder, error);
     }
+    if (!taken) atomic_fetch_sub(&sweep->working, 1);
     pthread_mutex_unlock(&sweep->lock);
     return taken;
+}
+
+/* A pack for which a device had no memory goes back, with what is left of it, to the end of the queue when that may
+ * have been another worker's doing: there is one, and then this worker works no more, or one has ended since this pack
+ * was begun, when `working_then` worked. */
+static bool put_back(struct sweep *sweep, xc_queued_pack pack, int working_then, bool *leave) {
+    size_t unfinished = 0;
+    if (sweep->ground.backend->host_memory) return false;
+    pthread_mutex_lock(&sweep->lock);
+    const int working = atomic_load(&sweep->working);
+    *leave = working > 1;
+    if (!sweep->failed && (working > 1 || working < working_then))
+        for (size_t i = pack.first; i < pack.first + pack.count; i++)
+            if (!ended(sweep->queue.trial[i])) sweep->queue.trial[pack.first + unfinished++] = sweep->queue.trial[i];
+    if (unfinished > 0) {
+        sweep->queue.pack[sweep->queue.packs++] = (xc_queued_pack){pack.first, unfinished};
+        if (*leave) atomic_fetch_sub(&sweep->working, 1);
+    }
+    pthread_mutex_unlock(&sweep->lock);
+    if (unfinished > 0 && *leave) xc_log(XC_LOG_WARNING, "no memory for two packs at once: from here on one at a time");
+    return unfinished > 0;
 }
 
 static void note_failure(struct sweep *sweep, const xc_error *error) {
@@ -173,12 +157,14 @@ static void note_failure(struct sweep *sweep, const xc_error *error) {
 static void work(void *context, int thread) {
     struct sweep *sweep = context;
     const xc_train_events events = {sweep, on_sequences, on_epoch, on_finished, on_threads};
-    struct pack pack;
+    xc_queued_pack pack;
     xc_status status;
     xc_error error = {0};
     (void)thread;
     while (take_pack(sweep, &pack, &status, &error)) {
-        xc_trial **trials = sweep->queue + pack.first;
+        bool leave = false;
+        const int working_then = atomic_load(&sweep->working);
+        xc_trial **trials = sweep->queue.trial + pack.first;
         xc_progress_pack_started(&sweep->progress, pack.count);
         if (status == XC_OK)
             status =
@@ -186,12 +172,26 @@ static void work(void *context, int thread) {
         size_t unfinished = 0;
         for (size_t i = 0; i < pack.count; i++) unfinished += !ended(trials[i]);
         xc_progress_pack_ended(&sweep->progress, unfinished);
-        if (status != XC_OK) note_failure(sweep, &error);
+        const bool again = status == XC_MEMORY && put_back(sweep, pack, working_then, &leave);
+        if (leave && again) return;
+        if (status != XC_OK && !again) note_failure(sweep, &error);
     }
-    atomic_fetch_sub(&sweep->working, 1);
 }
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+/* A folder that was claimed just now is given back when the device has no memory for a trial, so that another config
+ * may have it. */
+static xc_status queue_packs(struct sweep *sweep, xc_error *error) {
+    const xc_sweep_options *options = sweep->options;
+    sweep->threads = options->threads > 0 ? options->threads : xc_core_count();
+    const xc_status status =
+        xc_queue_build(&sweep->grid, &sweep->ground, options->pack, sweep->threads, &sweep->queue, error);
+    char *path = status != XC_OK && sweep->fresh ? xc_path_join(options->folder, XC_CONFIG_FILE) : NULL;
+    if (path) (void)unlink(path);
+    free(path);
+    return status;
+}
 
 static xc_status open_sweep(const xc_config *config, struct sweep *sweep, xc_error *error) {
     xc_status status = XC_OK;
@@ -201,10 +201,11 @@ static xc_status open_sweep(const xc_config *config, struct sweep *sweep, xc_err
     sweep->shown.trial = NULL;
     XC_TRY(xc_allocate(&sweep->shown.trial, sweep->grid.count, sizeof *sweep->shown.trial, "the tables", error));
     XC_TRY(xc_sweep_check_folder(config, folder, error));
+    sweep->fresh = !xc_trial_has(&(const xc_trial){.folder = (char *)folder}, XC_CONFIG_FILE);
     XC_TRY(xc_ground_open(&sweep->grid, sweep->options, &sweep->ground, error));
     XC_TRY(xc_sweep_claim_folder(config, &sweep->grid, folder, &sweep->lock_file, error));
     XC_TRY(read_states(sweep, error));
-    XC_TRY(build_packs(sweep, error));
+    XC_TRY(queue_packs(sweep, error));
     XC_TRY(xc_progress_open(&sweep->progress, &sweep->grid, xc_split_items(&sweep->ground.dataset.split[XC_TRAIN]),
                             error));
     XC_TRY(write_tables(sweep, error));
@@ -216,22 +217,20 @@ static void close_sweep(struct sweep *sweep) {
     xc_progress_close(&sweep->progress);
     xc_sweep_leave_folder(&sweep->lock_file);
     xc_ground_close(&sweep->ground);
-    free(sweep->queue);
-    free(sweep->pack);
-    free(sweep->place);
+    xc_queue_free(&sweep->queue);
     free(sweep->shown.trial);
     xc_grid_free(&sweep->grid);
     pthread_mutex_destroy(&sweep->lock);
 }
 
 static xc_status run_packs(struct sweep *sweep, xc_error *error) {
-    sweep->threads = sweep->options->threads > 0 ? sweep->options->threads : xc_core_count();
-    const int workers = (size_t)sweep->threads < sweep->pack_count ? sweep->threads : (int)sweep->pack_count;
+    const int together = sweep->queue.together;
+    const int workers = (size_t)together < sweep->queue.packs ? together : (int)sweep->queue.packs;
     atomic_store(&sweep->working, workers);
     const size_t before = sweep->progress.done;
-    if (before > 0 && sweep->queued > 0)
+    if (before > 0 && sweep->queue.trials > 0)
         xc_log(XC_LOG_INFO, "%s: %zu of %zu trials are done; going on with the other %zu", sweep->options->folder,
-               before, sweep->grid.count, sweep->queued);
+               before, sweep->grid.count, sweep->queue.trials);
     xc_parallel(workers, work, sweep);
     xc_progress_last(&sweep->progress);
     xc_status status = write_tables(sweep, error);
@@ -255,7 +254,7 @@ xc_status xc_sweep_run(const xc_config *config, const xc_sweep_options *options,
     xc_status status = XC_OK;
     struct sweep sweep = {.options = options, .lock_file = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
     XC_TRY(open_sweep(config, &sweep, error));
-    if (sweep.queued == 0)
+    if (sweep.queue.trials == 0)
         xc_log(XC_LOG_INFO, "%s: all %zu trials are done already", options->folder, sweep.grid.count);
     else
         XC_TRY(run_packs(&sweep, error));

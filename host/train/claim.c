@@ -1,6 +1,7 @@
 /* claim.c: a trial's folder belongs to one config. It is claimed by writing config.yaml, and refused to every other
  * config, saying where the two differ. The text is compared, not the values: the same config always writes the same
- * text. The filters section may change, at the price of what was measured by it: training does not depend on it. What
+ * text, and one that an earlier version wrote is written anew first, with the defaults of the keys it did not know. The
+ * filters section may change, at the price of what was measured by it: training does not depend on it. What
  * those measures are, the caller knows.
  */
 #include <stdlib.h>
@@ -102,6 +103,19 @@ static void close_claim(folder_claim *claim) {
     free(claim->trained_here);
 }
 
+/* The text there as this version writes it; as it is when it is no config. */
+static void renew_text(folder_claim *claim) {
+    xc_config *config = NULL;
+    xc_error ignored = {0};
+    char *text = NULL;
+    if (xc_config_read(claim->path, NULL, 0, &config, &ignored) == XC_OK &&
+        xc_config_write(config, &text, &ignored) == XC_OK) {
+        free(claim->there);
+        claim->there = text;
+    }
+    xc_config_free(config);
+}
+
 /* Refuses a folder whose networks are trained otherwise. */
 static xc_status open_claim(const xc_trial *trial, folder_claim *claim, xc_error *error) {
     xc_status status = XC_OK;
@@ -110,6 +124,7 @@ static xc_status open_claim(const xc_trial *trial, folder_claim *claim, xc_error
     XC_TRY(xc_config_write(trial->config, &claim->here, error));
     if (!xc_path_exists(claim->path)) return XC_OK;
     XC_TRY(xc_file_read(claim->path, XC_TEXT_LIMIT, &claim->there, NULL, error));
+    if (strcmp(claim->here, claim->there) != 0) renew_text(claim);
     claim->trained_there = without_filters(claim->there);
     claim->trained_here = without_filters(claim->here);
     if (!claim->trained_there || !claim->trained_here)

@@ -2,7 +2,7 @@
  * count, learning rate and callbacks; what they share is the number of the batch. A trial that stops or diverges leaves
  * the pack, and the others notice nothing.
  *
- * Everything a step touches is allocated before the first.
+ * Everything a step touches is allocated before the first. A device that has no memory for all is parts.c's business.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -189,6 +189,7 @@ fail:
 static xc_status gather_team(train_loop *loop, xc_error *error) {
     xc_status status = XC_OK;
     xc_team *team = NULL;
+    if (!loop->backend->host_memory) return XC_OK; /* threads of the host have nothing to share */
     const int threads = loop->events->threads ? loop->events->threads(loop->events->context) : 1;
     if (threads == xc_team_threads(loop->team)) return XC_OK;
     XC_TRY(xc_team_create(threads, &team, error));
@@ -237,6 +238,20 @@ fail:
     return status;
 }
 
+/* The pack in the backend's memory, with its orders. */
+static xc_status make_pack(train_loop *loop, const xc_config *config, int32_t count, int32_t batch, xc_error *error) {
+    xc_status status = XC_OK;
+    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, true, &loop->pack, error));
+    XC_TRY(xc_pack_reserve_order(loop->pack, xc_split_items(loop->train), error));
+    return XC_OK;
+fail:
+    xc_pack_free(loop->pack);
+    loop->pack = NULL;
+    if (status != XC_MEMORY || count > 1 || loop->backend->host_memory) return status;
+    const size_t wanted = xc_train_bytes(loop->backend, loop->data, config, &loop->model, 1);
+    return xc_train_refuse_memory(loop->backend, &loop->model, batch, wanted, error);
+}
+
 static xc_status open_pack(train_loop *loop, xc_trial *const *trials, int32_t count, xc_error *error) {
     xc_status status = XC_OK;
     const xc_config *config = trials[0]->config;
@@ -244,7 +259,7 @@ static xc_status open_pack(train_loop *loop, xc_trial *const *trials, int32_t co
     const int32_t batch = xc_batch_needed(&config->train, loop->data->dataset);
     const size_t valid_items = xc_split_items(loop->valid);
     XC_TRY(xc_model_build(&config->model, (int32_t)loop->train->dna.length, loop->train->classes, &loop->model, error));
-    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, true, &loop->pack, error));
+    XC_TRY(make_pack(loop, config, count, batch, error));
     XC_TRY(xc_allocate(&loop->slot, n, sizeof *loop->slot, "a pack", error));
     XC_TRY(xc_allocate(&loop->runners, n, sizeof *loop->runners, "a pack", error));
     XC_TRY(xc_allocate(&loop->loss, n, sizeof *loop->loss, "a pack", error));
@@ -274,8 +289,8 @@ static void close_loop(train_loop *loop, int32_t count) {
     free(loop);
 }
 
-xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
-                        const xc_train_events *events, xc_error *error) {
+xc_status xc_train_at_once(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
+                           const xc_train_events *events, xc_error *error) {
     xc_status status = XC_OK;
     train_loop *loop = NULL;
     xc_trial **unfinished = NULL;

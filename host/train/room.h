@@ -134,6 +134,25 @@ xc_status xc_runner_checkpoint(const xc_runner *runner, size_t train_items, doub
 /* Takes the state of an epoch as the best so far. */
 void xc_runner_keep_best(xc_runner *runner);
 
+/* ---- a pack and its memory (loop.c, memory.c) -------------------------------------------------------------------- */
+
+/* As xc_train_pack, which calls it with fewer trials where these are more than the backend has memory for: XC_MEMORY
+ * then, and each trial stands where its folder says. */
+xc_status xc_train_at_once(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
+                           const xc_train_events *events, xc_error *error);
+
+/* Bytes of the backend's memory that so many trials of this config, whose model this is, take in one pack: the pack,
+ * its orders, and the inference at the end of each trial. */
+size_t xc_train_bytes(const xc_backend *backend, const xc_train_data *data, const xc_config *config,
+                      const xc_model *model, int32_t trials);
+
+/* XC_MEMORY, saying that not even one trial has the `wanted` bytes that it takes, how many are free, and what to do. */
+xc_status xc_train_refuse_memory(const xc_backend *backend, const xc_model *model, int32_t batch, size_t wanted,
+                                 xc_error *error);
+
+/* "12.1 GB", "310 MB", "2.5 MB". */
+void xc_bytes_write(size_t bytes, char text[24]);
+
 /* ---- the end of a trial (finish.c) ------------------------------------------------------------------------------ */
 
 /* Measures the kept weights on valid and test with the threads of a team, writes weights.h5 and then metrics.tsv,

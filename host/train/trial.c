@@ -42,7 +42,8 @@ static bool same_block(const xc_block_config *a, const xc_block_config *b) {
 }
 
 static bool same_model(const xc_model_config *a, const xc_model_config *b) {
-    if (!same_text(a->zoo, b->zoo) || a->length != b->length || a->blocks_count != b->blocks_count) return false;
+    if (!same_text(a->zoo, b->zoo) || a->length != b->length || a->precision != b->precision) return false;
+    if (a->blocks_count != b->blocks_count) return false;
     for (uint32_t i = 0; i < a->blocks_count; i++)
         if (!same_block(&a->blocks[i], &b->blocks[i])) return false;
     return true;

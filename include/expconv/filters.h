@@ -77,6 +77,9 @@ xc_status xc_filters_measure(const xc_network *network, const xc_filters_config 
                              const xc_backend *backend, const xc_split *split, int threads, const char *folder,
                              xc_filter_scores *scores, xc_error *error);
 
+/* Bytes of backend memory that extracting, and so measuring, takes with so many threads. */
+size_t xc_filters_bytes(const xc_model *model, const xc_backend *backend, const xc_split *split, int threads);
+
 /* Reads filters.tsv back: the row of config->threshold. filters is 0 when there is no such file. */
 xc_status xc_filters_read_scores(const char *folder, const xc_filters_config *config, xc_filter_scores *scores,
                                  xc_error *error);

@@ -59,6 +59,7 @@ typedef struct xc_model_config {
     xc_activation_kind activation; /* of the first block */
     xc_init init;                  /* of the first convolution */
     double stddev;                 /* of init normal */
+    xc_precision precision;        /* of every block, in training and whenever the network is used */
 } xc_model_config;
 
 /* X(ENUM, "name"): what can be monitored, and the columns of history and metrics. True: larger is better. */
@@ -178,6 +179,7 @@ const char *xc_activation_word(xc_activation_kind kind);
 const char *xc_init_word(xc_init init);
 const char *xc_metric_word(xc_metric metric);
 const char *xc_loss_word(xc_loss_kind loss);
+const char *xc_precision_word(xc_precision precision);
 
 /* ---- model ------------------------------------------------------------------------------------------------------ */
 
@@ -284,6 +286,9 @@ xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split,
                                xc_error *error);
 void xc_device_split_close(xc_device_split *device);
 
+/* Bytes of backend memory that the split takes there; 0 when it is borrowed. */
+size_t xc_device_split_bytes(const xc_backend *backend, const xc_split *split);
+
 /* Forward of `batch` sequences for every trial: index (T,batch) in host memory. In training mode batch norm uses the
  * batch and dropout acts. The logits stay in the pack. */
 xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uint32_t *index, int32_t batch,
@@ -311,6 +316,9 @@ xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float
 /* The order in which slot t goes through its items from now on, copied to the backend: indices into a split, from the
  * first. All slots have the same number of items, and set theirs before the next xc_pack_train_forward. */
 xc_status xc_pack_set_order(xc_pack *pack, int32_t slot, const uint32_t *order, size_t items, xc_error *error);
+
+/* Takes the memory for orders of so many items, which the first xc_pack_set_order takes otherwise. */
+xc_status xc_pack_reserve_order(xc_pack *pack, size_t items, xc_error *error);
 
 /* The next `batch` items of every trial's order: forward in training mode, and the mean loss of each trial (T). Then
  * xc_pack_train_backward, back through all blocks and one optimizer step. Both are the calls above, but nothing goes to

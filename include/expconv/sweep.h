@@ -40,7 +40,7 @@ typedef struct xc_sweep_options {
     const char *folder;
     const char *device; /* auto, cpu, cuda, ref */
     int threads;        /* 0: all cores */
-    int32_t pack;       /* trials a pack; 0: chosen by the backend (1 on the CPU) */
+    int32_t pack;       /* trials a pack; 0: chosen by the backend (1 on the CPU, what fits on a device) */
 } xc_sweep_options;
 
 /* Trains what the folder does not hold yet. Writes manifest.tsv (every trial and its state) and results.tsv (one row a

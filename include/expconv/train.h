@@ -116,7 +116,8 @@ xc_status xc_split_check_labels(const xc_split *split, xc_loss_kind loss, const 
 
 /* Trains `count` trials of one shape (same model, batch, loss, optimizer, data) in lockstep to their ends, going on
  * from each trial's checkpoint when there is one. After every epoch each trial's checkpoint and history are written. A
- * trial that diverges ends alone. When xc_interrupted() the checkpoints stand, and XC_INTERRUPTED is returned. Thread
+ * trial that diverges ends alone. Where a device has no memory for all at once they train in parts, one after another,
+ * with the same results; XC_MEMORY when it has none for one trial. When xc_interrupted() the checkpoints stand, and XC_INTERRUPTED is returned. Thread
  * safe for different trials. */
 xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
                         const xc_train_events *events, xc_error *error);
