@@ -158,7 +158,7 @@ void test_loss_values(const op_test *test);
 void test_loss_gradients(double tolerance);
 void test_step_values(const op_test *test);
 
-/* Answers known by hand, on the backend of the op_test in *state: answers.c, answers_loss.c. */
+/* Answers known by hand, on the backend of the op_test in *state: answers.c, answers_loss.c, answers_precision.c. */
 void answer_motif_strands(void **state);
 void answer_pool_padding(void **state);
 void answer_batch_norm(void **state);
@@ -169,5 +169,6 @@ void answer_nan_stays(void **state);
 void answer_nan_before_norm(void **state);
 void answer_losses(void **state);
 void answer_steps(void **state);
+void answer_precision(void **state);
 
 #endif

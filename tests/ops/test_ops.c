@@ -142,7 +142,7 @@ static int find_backends(named_backend *found) {
 
 /* ---- the list of tests ------------------------------------------------------------------------------------------- */
 
-#define MAX_TESTS 128
+#define MAX_TESTS 192
 static struct CMUnitTest tests[MAX_TESTS];
 static op_test states[MAX_TESTS];
 static char names[MAX_TESTS][256];
@@ -167,6 +167,7 @@ static void add_backend(const named_backend *on) {
         {"answer_dropout_ties", answer_dropout_ties},   {"answer_activations", answer_activations},
         {"answer_nan_stays", answer_nan_stays},         {"answer_nan_before_norm", answer_nan_before_norm},
         {"answer_losses", answer_losses},               {"answer_steps", answer_steps},
+        {"answer_precision", answer_precision},
     };
     if (!on->backend) {
         add_test(skip_backend, "all rows", NULL, on);
