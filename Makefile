@@ -51,9 +51,10 @@ PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
 EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
 EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(basename $(CUDA_FILES)))) $(EMU))
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
-EMU_TESTS := tests/test_emu.c tests/test_cuda_step.c
+EMU_TESTS := tests/test_emu.c tests/test_emu_faults.c
+CUDA_TESTS := $(EMU_TESTS) tests/test_cuda_step.c
 
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(EMU_TESTS)),$(wildcard tests/test_*.c))) \
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(CUDA_TESTS)),$(wildcard tests/test_*.c))) \
            $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev
@@ -143,8 +144,10 @@ $(BUILD)/%.emu.o: %.c
 	@mkdir -p $(@D)
 	@echo "  compile  $< (emulated)"
 	$(Q)$(CC) $(BASE) $(EMU_FLAGS) -c -o $@ $<
-$(BUILD)/tests/test_emu.o: INCLUDE += -isystem $(CUDA)/include
-$(BUILD)/tests/test_emu: $(BUILD)/tests/test_emu.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
+# ThreadSanitizer looks at what runs on the emulated GPU, which tells it what is ordered, and not at the GPU itself.
+$(EMU): override CFLAGS := $(patsubst -fsanitize=thread,-DEMU_RACES,$(CFLAGS))
+$(EMU_TESTS:%.c=$(BUILD)/%.o): INCLUDE += -isystem $(CUDA)/include
+$(EMU_TESTS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm -lstdc++
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
@@ -191,8 +194,10 @@ test: deps
 	@$(MAKE) --no-print-directory deps PACKAGES="$(TEST_PACKAGES)" \
 	  || echo "  notice   without $(TEST_PACKAGES): the tests that need it are skipped"
 	@$(MAKE) $(PARALLEL) build-tests
-	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(EMU_TESTS), the rows cudaemu")
-	@tests/run.sh $(TESTS)
+	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(CUDA_TESTS), the rows cudaemu")
+	$(if $(HAS_CUDA_HEADERS),$(call BUILD_EMU,address,1))
+	$(if $(HAS_CUDA_HEADERS),$(call BUILD_EMU,thread,7))
+	@tests/run.sh $(TESTS) $(if $(HAS_CUDA_HEADERS),$(call RUN_EMU,address) $(call RUN_EMU,thread))
 
 # libFuzzer on the readers of files that come from elsewhere. The corpus grows under build/; a finding fails, stays
 # beside it, and ends the log.
@@ -218,6 +223,18 @@ SANITIZED_thread  := test_team test_threads test_hdf5_threads
 SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults $(if $(HAS_CUDA_HEADERS),test_emu)
 SANITIZE_thread   := -fsanitize=thread
 SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
+# What runs on the emulated GPU, for `make test`: kernels, their host and the tests with sanitizers, beside the library as
+# it is. The second argument is XC_TEST_SMALL (tests/ops/cases.c).
+EMU_SANITIZED := test_emu test_emu_faults
+# ThreadSanitizer wants memory where it expects it; where Linux places it more freely than by 28 bits, it is asked not to.
+CALM_thread   = $(shell test "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 || echo setarch -R)
+RUN_EMU       = $(foreach test,$(EMU_SANITIZED) test_ops,\
+                "$(strip $(CALM_$(1)) $(BUILD)/emu-$(1)/tests/$(test) $(WORD_$(test)))")
+WORD_test_ops := cudaemu
+define BUILD_EMU
+@$(MAKE) $(PARALLEL) BUILD=$(BUILD)/emu-$(1) OBJECTS= CFLAGS="-O1 -g $(SANITIZE_$(1)) -DXC_TEST_SMALL=$(2)" \
+  LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/emu-$(1)/tests/,$(EMU_SANITIZED) test_ops)
+endef
 define SANITIZE
 @$(MAKE) $(PARALLEL) BUILD=$(BUILD)/$(1) LIBRARY=$(BUILD)/$(1)/libexpconv.a CFLAGS="-O1 -g $(SANITIZE_$(1))" \
   LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/$(1)/tests/,$(SANITIZED_$(1)))

@@ -11,6 +11,7 @@
 
 #include "emu.h"
 #include "fiber.h"
+#include "race.h"
 
 typedef enum thread_state { NEW, READY, AT_BARRIER, IN_WARP, ENDED } thread_state;
 
@@ -45,6 +46,9 @@ static int count, current, barrier_sum;
 static shared_piece pieces[MOST_PIECES]; /* number 0: dynamic */
 static int piece_count = 1;
 static size_t shared_limit, shared_used;
+
+int emu_thread_number(void) { return current; }
+const char *emu_kernel_name(void) { return kernel ? kernel->name : NULL; }
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
@@ -122,7 +126,9 @@ static void wait_as(thread_state state, const char *file, int line) {
 
 int emu_barrier_sum(int value, const char *file, int line) {
     threads[current].given = value;
+    const int meeting = emu_race_arrive(EMU_WHOLE_BLOCK);
     wait_as(AT_BARRIER, file, line);
+    emu_race_leave(meeting);
     return barrier_sum;
 }
 
@@ -138,6 +144,7 @@ static void open_barrier(void) {
         barrier_sum += threads[i].given;
     }
     for (int i = 0; i < count; i++) threads[i].state = READY;
+    emu_race_open(EMU_WHOLE_BLOCK);
 }
 
 /* ---- warps ------------------------------------------------------------------------------------------------------- */
@@ -235,11 +242,15 @@ uint64_t emu_warp(emu_warp_op op, uint32_t mask, uint64_t value, int lane, int w
     t->file = file;
     t->line = line;
     t->state = IN_WARP;
+    const int place = (int)(warp - threads) + __builtin_ctz(mask);
+    const int meeting = op == EMU_SYNC ? emu_race_arrive(place) : 0;
     if (arrived(warp, t) == mask) {
         finish_warp(warp, mask, op);
-        return t->value;
+        if (op == EMU_SYNC) emu_race_open(place);
+    } else {
+        emu_fiber_yield();
     }
-    emu_fiber_yield();
+    if (op == EMU_SYNC) emu_race_leave(meeting);
     return t->value;
 }
 
@@ -254,23 +265,32 @@ static void leave_warp(int number) {
 
 /* ---- shared memory ----------------------------------------------------------------------------------------------- */
 
-/* Gives a piece memory, filled with what nobody wrote. */
-static void *begin_piece(shared_piece *piece, size_t bytes, const char *file, int line) {
+/* Memory for a piece, which a page follows that cannot be touched. */
+static void map_piece(shared_piece *piece, size_t whole, size_t page) {
+    if (piece->mapped) munmap(piece->memory, piece->mapped + page);
+    piece->memory = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece->memory == MAP_FAILED || mprotect(piece->memory + whole, page, PROT_NONE) != 0)
+        emu_stop(piece->file, piece->line, "no memory for %zu bytes of shared memory", whole);
+    piece->mapped = whole;
+}
+
+/* Gives a piece memory for this block, filled with what nobody wrote. */
+static void begin_piece(shared_piece *piece, size_t bytes, const char *file, int line) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
-    if (piece->used) return piece->start;
     shared_used += bytes;
     if (shared_used > shared_limit)
         emu_stop(file, line, "the block wants %zu bytes of shared memory, and may have %zu", shared_used, shared_limit);
-    if (piece->mapped < whole) {
-        if (piece->mapped) munmap(piece->memory, piece->mapped + page);
-        piece->memory = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (piece->memory == MAP_FAILED || mprotect(piece->memory + whole, page, PROT_NONE) != 0)
-            emu_stop(file, line, "no memory for %zu bytes of shared memory", bytes);
-        piece->mapped = whole;
-    }
+    emu_race_as_host();
+    if (piece->mapped < whole) map_piece(piece, whole, page);
+    emu_race_renew(piece->memory, piece->mapped);
+    emu_race_as_thread();
     piece->start = piece->memory + piece->mapped - bytes;
     piece->used = true;
-    memset(piece->memory, 0xff, piece->mapped);
+}
+
+static void *enter_piece(shared_piece *piece, size_t bytes, const char *file, int line) {
+    if (!piece->used) begin_piece(piece, bytes, file, line);
+    emu_race_enter_shared();
     return piece->start;
 }
 
@@ -279,16 +299,18 @@ void *emu_shared(size_t bytes, const char *file, int line) {
     while (i < piece_count && (pieces[i].file != file || pieces[i].line != line)) i++;
     if (i == MOST_PIECES) emu_stop(file, line, "more than %d declarations of shared memory", MOST_PIECES - 1);
     if (i == piece_count) pieces[piece_count++] = (shared_piece){.file = file, .line = line};
-    return begin_piece(&pieces[i], bytes, file, line);
+    return enter_piece(&pieces[i], bytes, file, line);
 }
 
-void *emu_dynamic_shared(void) { return begin_piece(&pieces[0], (kernel->shared + 15) / 16 * 16, NULL, 0); }
+void *emu_dynamic_shared(void) { return enter_piece(&pieces[0], (kernel->shared + 15) / 16 * 16, NULL, 0); }
 
 /* ---- a grid ------------------------------------------------------------------------------------------------------ */
 
 static void run_thread(void *context) {
     (void)context;
+    emu_race_begin_thread();
     kernel->run(kernel->arguments);
+    emu_race_end_thread();
 }
 
 /* Resumes a thread; what it waits for is in its state afterwards. */
@@ -307,6 +329,7 @@ static void run_block(void) {
     int turn[EMU_MOST_THREADS], ended = 0;
     for (int i = 0; i < piece_count; i++) pieces[i].used = false;
     shared_used = 0;
+    emu_race_begin_block(count);
     for (int i = 0; i < count; i++) {
         const unsigned x = emu_here.threads.x, y = emu_here.threads.y, number = (unsigned)i;
         threads[i] = (thread){.index = {number % x, number / x % y, number / x / y}};
@@ -326,6 +349,7 @@ static void run_block(void) {
             open_barrier();
         }
     }
+    emu_race_end_block();
 }
 
 void emu_run_kernel(const emu_kernel *which) {
@@ -346,12 +370,15 @@ void emu_run_kernel(const emu_kernel *which) {
         if (blocks % stride == 0) stride = 1;
     }
     emu_open_memory();
+    emu_fiber_keep(count);
     for (size_t i = 0; i < blocks; i++) {
         const size_t b = order == EMU_REVERSE ? blocks - 1 - i : (first + i % blocks * (stride % blocks)) % blocks;
         emu_here.block =
             (uint3){(unsigned)(b % grid.x), (unsigned)(b / grid.x % grid.y), (unsigned)(b / grid.x / grid.y)};
         run_block();
     }
+    emu_race_end_kernel();
+    emu_check_edges(kernel->name);
     emu_close_memory();
     kernel = NULL;
 }

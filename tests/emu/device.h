@@ -140,38 +140,44 @@ template <typename T>
 static inline T __ldcg(const T *at) {
     return *at;
 }
-static inline void __threadfence(void) {}
+#define __threadfence() emu_fence()
 
-/* One thread runs at a time: what is here is the arithmetic. */
-template <typename T>
-static inline T atomicAdd(T *at, std::common_type_t<T> value) {
-    const T before = *at;
-    *at = before + value;
+/* One thread runs at a time: what is here is the arithmetic. The builtins are for ThreadSanitizer, which sees an access
+ * that is atomic; what it orders is in race.c. */
+#define EMU_INLINE static inline __attribute__((always_inline))
+template <typename T, typename F>
+EMU_INLINE T emu_atomic(T *at, F change) {
+    T before;
+    emu_begin_atomic(at);
+    __atomic_load(at, &before, __ATOMIC_RELAXED);
+    T after = change(before);
+    __atomic_store(at, &after, __ATOMIC_RELAXED);
+    emu_end_atomic(at);
     return before;
 }
 template <typename T>
-static inline T atomicMax(T *at, std::common_type_t<T> value) {
-    const T before = *at;
-    if (value > before) *at = value;
-    return before;
+EMU_INLINE T atomicAdd(T *at, std::common_type_t<T> value) {
+    return emu_atomic(at, [=](T before) { return (T)(before + value); });
 }
 template <typename T>
-static inline T atomicMin(T *at, std::common_type_t<T> value) {
-    const T before = *at;
-    if (value < before) *at = value;
-    return before;
+EMU_INLINE T atomicMax(T *at, std::common_type_t<T> value) {
+    return emu_atomic(at, [=](T before) { return value > before ? value : before; });
 }
 template <typename T>
-static inline T atomicExch(T *at, std::common_type_t<T> value) {
-    const T before = *at;
-    *at = value;
-    return before;
+EMU_INLINE T atomicMin(T *at, std::common_type_t<T> value) {
+    return emu_atomic(at, [=](T before) { return value < before ? value : before; });
 }
 template <typename T>
-static inline T atomicCAS(T *at, std::common_type_t<T> expected, std::common_type_t<T> value) {
-    const T before = *at;
-    if (before == expected) *at = value;
-    return before;
+EMU_INLINE T atomicExch(T *at, std::common_type_t<T> value) {
+    return emu_atomic(at, [=](T) { return value; });
+}
+template <typename T>
+EMU_INLINE T atomicCAS(T *at, std::common_type_t<T> expected, std::common_type_t<T> value) {
+    return emu_atomic(at, [=](T before) { return before == expected ? value : before; });
+}
+/* Counts up to `most`, then from 0 again. */
+EMU_INLINE unsigned atomicInc(unsigned *at, unsigned most) {
+    return emu_atomic(at, [=](unsigned before) { return before >= most ? 0 : before + 1; });
 }
 
 #endif

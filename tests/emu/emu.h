@@ -61,6 +61,8 @@ typedef struct emu_place {
     dim3 threads, blocks; /* blockDim, gridDim */
 } emu_place;
 extern emu_place emu_here;
+int emu_thread_number(void);       /* in its block */
+const char *emu_kernel_name(void); /* NULL: none runs */
 
 void emu_barrier(const char *file, int line);
 /* What __syncthreads_count and _or reduce: the sum over the block, once all are there. */
@@ -81,6 +83,11 @@ typedef enum emu_warp_op {
 } emu_warp_op;
 uint64_t emu_warp(emu_warp_op op, uint32_t mask, uint64_t value, int lane, int width, const char *file, int line);
 
+/* __threadfence; and what comes before and after every atomic operation (race.c). */
+void emu_fence(void);
+void emu_begin_atomic(const void *at);
+void emu_end_atomic(const void *at);
+
 /* Static shared memory that the statement at file:line declares, the same for all threads of a block; and dynamic. */
 void *emu_shared(size_t bytes, const char *file, int line);
 void *emu_dynamic_shared(void);
@@ -94,6 +101,9 @@ void emu_stop(const char *file, int line, const char *format, ...) __attribute__
  * no kernel or copy runs. */
 void emu_open_memory(void); /* to kernels and copies; calls nest */
 void emu_close_memory(void);
+/* Stops when `who` (a kernel) has written before or behind an allocation, where that is not out of everybody's reach.
+ */
+void emu_check_edges(const char *who);
 /* Whether `bytes` from `address` on lie in one allocation of the device; of the device or of pinned host memory. */
 bool emu_is_device(const void *address, size_t bytes);
 bool emu_is_reachable(const void *address, size_t bytes);

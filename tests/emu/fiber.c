@@ -1,7 +1,9 @@
 /* fiber.c: see fiber.h. On x86-64 a switch is a dozen instructions; elsewhere ucontext's, which asks the kernel each
- * time. AddressSanitizer is told of each switch.
+ * time. Sanitizers are told of each switch.
  */
 #include "fiber.h"
+
+#include "race.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@ struct emu_fiber {
     unsigned char *memory; /* guard page, then stack */
     size_t top;            /* bytes of stack: less some, as equal tops would meet in one set of the first cache */
     void *fake;            /* AddressSanitizer's */
+    void *clock;           /* ThreadSanitizer's */
 #if defined(__x86_64__)
     void *stack_pointer;
 #else
@@ -37,7 +40,8 @@ struct emu_fiber {
 #endif
 };
 
-static emu_fiber *ended, *all, *running;
+static emu_fiber *ended, **last_ended = &ended, *all, *running;
+static size_t made, least; /* so many before one is used again */
 #if defined(__x86_64__)
 static void *resumer;
 
@@ -116,7 +120,6 @@ static void prepare(emu_fiber *f) {
 }
 
 static emu_fiber *make(void) {
-    static size_t made;
     emu_fiber *f = calloc(1, sizeof *f);
     void *memory = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (f == NULL || memory == MAP_FAILED || mprotect(memory, GUARD_BYTES, PROT_NONE) != 0) {
@@ -126,16 +129,39 @@ static emu_fiber *make(void) {
     f->memory = memory;
     f->top = STACK_BYTES - made++ % 16 * 192;
     f->all = all;
+    f->clock = emu_race_make();
     all = f;
     return f;
 }
 
-emu_fiber *emu_fiber_begin(void (*entry)(void *), void *context) {
+/* Twice as many, and some, so that thread i of the next block but one does not come after thread i of this one. */
+void emu_fiber_keep(int together) {
+#ifdef EMU_RACES
+    if (least < 2 * (size_t)together + 64) least = 2 * (size_t)together + 64;
+#else
+    (void)together;
+#endif
+}
+
+static emu_fiber *take_ended(void) {
     emu_fiber *f = ended;
-    if (f != NULL)
-        ended = f->next;
-    else
-        f = make();
+    if (f == NULL || made < least) return NULL;
+    ended = f->next;
+    if (ended == NULL) last_ended = &ended;
+    return f;
+}
+
+/* To be used again: last of all, or first, as it is in the cache. */
+static void keep_ended(emu_fiber *f) {
+    emu_fiber **at = least > 0 ? last_ended : &ended;
+    f->next = *at;
+    *at = f;
+    if (f->next == NULL) last_ended = &f->next;
+}
+
+emu_fiber *emu_fiber_begin(void (*entry)(void *), void *context) {
+    emu_fiber *f = take_ended();
+    if (f == NULL) f = make();
     f->entry = entry;
     f->context = context;
     f->ended = false;
@@ -146,11 +172,12 @@ emu_fiber *emu_fiber_begin(void (*entry)(void *), void *context) {
 
 bool emu_fiber_resume(emu_fiber *f) {
     running = f;
+    emu_race_switch(f->clock);
     to_fiber(f);
+    emu_race_switch(NULL);
     running = NULL;
     if (!f->ended) return false;
-    f->next = ended;
-    ended = f;
+    keep_ended(f);
     return true;
 }
 

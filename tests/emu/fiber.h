@@ -17,6 +17,10 @@ typedef struct emu_fiber emu_fiber;
  * is left. */
 emu_fiber *emu_fiber_begin(void (*entry)(void *context), void *context);
 
+/* Says how many are alive together. Where races are looked for, a stack, and what stands for it there, is then not used
+ * again at once: two fibers that need not come one after the other must not have the same. */
+void emu_fiber_keep(int together);
+
 /* Runs it until it yields (false) or its function returns (true: the fiber is no more). Not to be called by a fiber. */
 bool emu_fiber_resume(emu_fiber *fiber);
 

@@ -10,7 +10,15 @@
 #include "emu.h"
 #include "fiber.h"
 
-/* One allocation. A device's ends at a guard page, but for what its alignment takes. */
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define ADDRESS_SANITIZER 1
+#else
+#define ADDRESS_SANITIZER 0
+#endif
+
+/* One allocation. It ends at a guard page, but for what its alignment takes: that and what is before it are its edges,
+ * filled like the rest, where nobody may read, which AddressSanitizer sees, or write, which we see. */
 typedef struct region {
     struct region *next;
     unsigned char *start, *mapping;
@@ -18,7 +26,7 @@ typedef struct region {
     bool device;
 } region;
 
-enum { ALIGNMENT = 16 };
+enum { ALIGNMENT = 256 };
 
 static region *regions;
 static size_t in_use;
@@ -43,6 +51,50 @@ bool emu_is_device(const void *address, size_t bytes) {
 }
 
 bool emu_is_reachable(const void *address, size_t bytes) { return region_of(address, bytes) != NULL; }
+
+/* ---- edges --------------------------------------------------------------------------------------------------------
+ */
+
+/* What is before and behind an allocation, up to ALIGNMENT bytes each. */
+typedef struct edges {
+    unsigned char *before, *behind;
+    size_t before_bytes, behind_bytes;
+} edges;
+
+static edges edges_of(const region *r) {
+    const size_t before = (size_t)(r->start - r->mapping), most = before < ALIGNMENT ? before : ALIGNMENT;
+    unsigned char *end = r->start + r->bytes;
+    return (edges){r->start - most, end, most, (size_t)(r->mapping + r->mapped - end)};
+}
+
+/* Whether AddressSanitizer lets nobody touch them. */
+static void close_edges(const region *r, bool close) {
+#if ADDRESS_SANITIZER
+    const edges e = edges_of(r);
+    (close ? __asan_poison_memory_region : __asan_unpoison_memory_region)(e.before, e.before_bytes);
+    (close ? __asan_poison_memory_region : __asan_unpoison_memory_region)(e.behind, e.behind_bytes);
+#else
+    (void)r, (void)close;
+#endif
+}
+
+static void check_edge(const region *r, const unsigned char *edge, size_t bytes, const char *who) {
+    for (size_t i = 0; i < bytes && !ADDRESS_SANITIZER; i++) {
+        if (edge[i] == 0xff) continue;
+        fprintf(stderr, "emulated GPU: kernel %s wrote %td bytes from the start of an allocation of %zu\n", who,
+                edge + i - r->start, r->bytes);
+        abort();
+    }
+}
+
+void emu_check_edges(const char *who) {
+    for (const region *r = regions; r != NULL; r = r->next) {
+        const edges e = edges_of(r);
+        if (!r->device) continue;
+        check_edge(r, e.before, e.before_bytes, who);
+        check_edge(r, e.behind, e.behind_bytes, who);
+    }
+}
 
 /* ---- who may touch it -------------------------------------------------------------------------------------------- */
 
@@ -126,6 +178,7 @@ static cudaError_t allocate(void **address, size_t bytes, bool device) {
     *r = (region){.next = regions, .mapping = r->mapping, .mapped = whole, .bytes = bytes, .device = device};
     r->start = r->mapping + whole - end;
     memset(r->mapping, 0xff, whole);
+    close_edges(r, true);
     if (mprotect(r->mapping + whole, page, PROT_NONE) != 0) abort();
     if (device && opened == 0 && mprotect(r->mapping, whole, PROT_NONE) != 0) abort();
     regions = r;
@@ -142,6 +195,7 @@ static cudaError_t release(void *address, bool device) {
         if (r->start != address || r->device != device) continue;
         *at = r->next;
         if (device) in_use -= r->bytes;
+        close_edges(r, false);
         munmap(r->mapping, r->mapped + page);
         free(r);
         return cudaSuccess;

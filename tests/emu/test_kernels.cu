@@ -5,8 +5,8 @@
 
 static __global__ void k_sums(test_fault fault, const float *in, float *out) {
     XC_SHARED(float, sum, [64]);
-    const int i = threadIdx.x;
-    sum[i + (fault == BEYOND_SHARED)] = in[blockIdx.x * 64 + i + (fault == BEYOND_DEVICE)];
+    const int i = threadIdx.x, at = blockIdx.x * 64 + i;
+    sum[i + (fault == BEYOND_SHARED)] = in[at + (fault == BEYOND_DEVICE)];
     if (fault == OTHER_BARRIER && i < 32)
         __syncthreads();
     else if (fault != NO_BARRIER)
@@ -17,6 +17,8 @@ static __global__ void k_sums(test_fault fault, const float *in, float *out) {
         __syncthreads();
     }
     if (i == 0) out[blockIdx.x] = fault == NOT_WRITTEN ? out[blockIdx.x] + sum[0] : sum[0];
+    if (at == 0 && fault == BEYOND_PIECE) out[gridDim.x] = 1;
+    if (at == 0 && fault == BEFORE_DEVICE) out[-1] = 1;
 }
 
 void test_sums(test_fault fault, const float *in, float *out, int blocks, cudaStream_t stream) {
@@ -95,9 +97,76 @@ void test_dynamic(int *out, int bytes, cudaStream_t stream) { XC_LAUNCH(k_dynami
 static __device__ __noinline__ int deep(int *out, int depth) {
     volatile char frame[1024];
     frame[depth % 1024] = (char)depth;
-    return out[0] == depth ? 0 : deep(out, depth + 1) + frame[depth % 1024];
+    return depth == out[0] ? 0 : deep(out, depth + 1) + frame[depth % 1024];
 }
 
 static __global__ void k_deep(int *out) { out[1] = deep(out, 0); }
 
 void test_deep(int *out, cudaStream_t stream) { XC_LAUNCH(k_deep, 1, 1, 0, stream, out); }
+
+static __global__ void k_exchange(test_fault fault, const int *in, int *out) {
+    XC_SHARED(int, values, [64]);
+    const int i = threadIdx.x, at = blockIdx.x * 64 + i;
+    values[i] = in[at];
+    if (fault == SHUFFLE_FOR_SYNC)
+        out[at] = __shfl_xor_sync(0xffffffffu, in[at], 1);
+    else
+        __syncwarp();
+    out[at] = values[i ^ 1];
+}
+
+void test_exchange(test_fault fault, const int *in, int *out, int blocks, cudaStream_t stream) {
+    XC_LAUNCH(k_exchange, blocks, 64, 0, stream, fault, in, out);
+}
+
+static __global__ void k_additions(test_fault fault, float *out) {
+    if (threadIdx.x != 0) return;
+    if (fault == PLAIN_ADDITION)
+        out[0] += 1;
+    else
+        atomicAdd(&out[0], 1.0f);
+}
+
+void test_additions(test_fault fault, float *out, int blocks, cudaStream_t stream) {
+    XC_LAUNCH(k_additions, blocks, 64, 0, stream, fault, out);
+}
+
+/* Whether this block is the last to come, for all its threads. */
+static __device__ bool comes_last(test_fault fault, float sum, float *partial, unsigned *counter) {
+    XC_SHARED(bool, last, [1]);
+    if (threadIdx.x == 0) {
+        unsigned before;
+        *partial = sum;
+        if (fault != NO_FENCE) __threadfence();
+        if (fault == EARLY_FENCE) *partial = sum;
+        if (fault == PLAIN_COUNT)
+            before = (*counter)++;
+        else
+            before = atomicAdd(counter, 1u);
+        last[0] = before == gridDim.x - 1;
+    }
+    __syncthreads();
+    return last[0];
+}
+
+static __global__ void k_last(test_fault fault, const float *in, float *partial, unsigned *counter, float *out) {
+    XC_SHARED(float, sum, [64]);
+    const int i = threadIdx.x;
+    sum[i] = in[blockIdx.x * 64 + i];
+    __syncthreads();
+    float own = 0;
+    for (int j = 0; j < 64; j++) own += sum[j];
+    if (!comes_last(fault, own, &partial[blockIdx.x], counter)) return;
+    sum[i] = i < (int)gridDim.x ? partial[i] : 0;
+    __syncthreads();
+    if (i != 0) return;
+    float all = 0;
+    for (int j = 0; j < 64; j++) all += sum[j];
+    out[0] = all;
+    *counter = 0;
+}
+
+void test_last(test_fault fault, const float *in, float *partial, unsigned *counter, float *out, int blocks,
+               cudaStream_t stream) {
+    XC_LAUNCH(k_last, blocks, 64, 0, stream, fault, in, partial, counter, out);
+}

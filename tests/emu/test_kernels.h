@@ -1,4 +1,5 @@
-/* test_kernels.h: kernels that do right, and the same with a fault each, for test_emu.c. */
+/* test_kernels.h: kernels that do right, and the same with a fault each, for test_emu.c and test_emu_faults.c.
+ * What the faults are: faults.def. */
 #ifndef EMU_TEST_KERNELS_H
 #define EMU_TEST_KERNELS_H
 
@@ -8,18 +9,11 @@
 extern "C" {
 #endif
 
+#define FAULT(name, code, what, plain, address, thread) name,
 typedef enum test_fault {
     RIGHT,
-    NO_BARRIER,      /* sums: a thread reads what another has not written yet */
-    BEYOND_SHARED,   /* sums: the last thread writes one element beyond */
-    BEYOND_DEVICE,   /* sums: reads one element beyond the input */
-    NOT_WRITTEN,     /* sums: adds to an output that nobody set */
-    HALF_AT_BARRIER, /* sums: half of the threads end before it */
-    OTHER_BARRIER,   /* sums: two halves at two lines */
-    INACTIVE_LANE,   /* warps: a lane takes part whose neighbours do not */
-    OUTSIDE_MASK,    /* warps: a lane that its own mask leaves out */
-    SOURCE_OUTSIDE,  /* warps: a lane reads one that the mask leaves out */
-    ENDED_LANE       /* warps: lanes wait for one that has ended */
+#include "faults.def"
+    FAULT_COUNT
 } test_fault;
 
 /* out[block] = sum of the block's 64 inputs, by a tree in shared memory. in (blocks,64), out (blocks). */
@@ -42,8 +36,19 @@ void test_twice_and_one(int *values, cudaStream_t stream);
 cudaError_t test_dynamic_opt_in(int bytes); /* to more of it than 48 KB */
 void test_dynamic(int *out, int bytes, cudaStream_t stream);
 
-/* Calls itself until its stack is full. */
+/* out[1] = 0, by a function that calls itself until it is as deep as out[0] says; negative: until its stack is full. */
 void test_deep(int *out, cudaStream_t stream);
+
+/* out[i] = in of the neighbouring lane, through shared memory. in, out (blocks,64). */
+void test_exchange(test_fault fault, const int *in, int *out, int blocks, cudaStream_t stream);
+
+/* out[0] += 1 for each block. */
+void test_additions(test_fault fault, float *out, int blocks, cudaStream_t stream);
+
+/* out[0] = sum of all inputs: blocks write their sums to partial, the last one adds them. in (blocks,64), partial
+ * (blocks), counter (1), which is 0 before and after. */
+void test_last(test_fault fault, const float *in, float *partial, unsigned *counter, float *out, int blocks,
+               cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -70,6 +70,7 @@ typedef struct case_limits {
     int32_t trials;  /* at most */
     bool large;      /* with the shapes of real models besides */
     double margin;   /* distance of every value from the kinks of its activation */
+    int every;       /* one case in so many is taken */
 } case_limits;
 
 extern const case_limits LIMITS_VALUES, LIMITS_GRADIENTS;
