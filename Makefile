@@ -43,8 +43,11 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 # not built. The same files run on the emulated GPU (tests/emu), which wants the headers of the CUDA toolkit, and nothing
 # else of it.
 CUDA    ?= $(patsubst %/bin/nvcc,%,$(shell command -v nvcc 2>/dev/null || echo /usr/local/cuda/bin/nvcc))
-HAS_CUDA_HEADERS := $(wildcard $(CUDA)/include/cuda_runtime_api.h)
-NVCC    := $(wildcard $(CUDA)/bin/nvcc)
+HAS_CUDA_HEADERS := $(and $(wildcard $(CUDA)/include/cuda_runtime_api.h),$(wildcard $(CUDA)/include/cublasLt.h))
+NVCC    := $(if $(HAS_CUDA_HEADERS),$(wildcard $(CUDA)/bin/nvcc))
+# A folder of the toolkit that the loader does not search is named in what is linked to its libraries.
+CUDA_LIBS = -L$(CUDA)/lib64 -lcublasLt \
+            $(if $(shell ldconfig -p 2>/dev/null | grep '$(realpath $(CUDA)/lib64)/libcublasLt'),,-Wl,-rpath,$(CUDA)/lib64)
 CUDA_ARCHS ?= 80 90
 CUDA_FILES := $(wildcard kernels/cuda/*.cu kernels/cuda/*.c)
 PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
@@ -52,12 +55,14 @@ EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
 EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(basename $(CUDA_FILES)))) $(EMU))
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
 EMU_TESTS := tests/test_emu.c tests/test_emu_faults.c
-CUDA_TESTS := $(EMU_TESTS) tests/test_cuda_step.c
+CUDA_TESTS := $(EMU_TESTS) tests/test_blas.c tests/test_cuda_step.c
+EMU_LIBS := -lopenblas -lstdc++
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(CUDA_TESTS)),$(wildcard tests/test_*.c))) \
            $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
-PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev
+PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev \
+            $(if $(HAS_CUDA_HEADERS),libopenblas-dev)
 # What some tests want and can do without: the report is looked at in a browser.
 TEST_PACKAGES := chromium
 # V=1 shows the commands.
@@ -66,7 +71,7 @@ PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
 .PHONY: all deps demo test fuzz sanitize bench clean build-tests build-benches
 all: expconv $(PLUGIN)
-	$(if $(NVCC),,@echo "  notice   CUDA: off (no $(CUDA)/bin/nvcc; make CUDA=FOLDER says where the toolkit is)")
+	$(if $(NVCC),,@echo "  notice   CUDA: off (no nvcc with cublasLt.h in $(CUDA); make CUDA=FOLDER says where the toolkit is)")
 	@echo "  notice   MPI: off (this version has none)"
 
 expconv: $(CLI_OBJECTS) $(LIBRARY)
@@ -97,7 +102,7 @@ PLUGIN_FLAGS  = $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=
                 -Xcompiler -fPIC,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-fvisibility=hidden
 $(BUILD)/libexpconv_cuda.so: $(patsubst %,$(BUILD)/%.gpu.o,$(basename $(CUDA_FILES)) host/base/error)
 	@echo "  link     $@"
-	$(Q)$(CC) -shared -Wl,--no-undefined -o $@ $^ $(CUDA)/lib64/libcudart_static.a -lm -lpthread -ldl -lrt
+	$(Q)$(CC) -shared -Wl,--no-undefined -o $@ $^ $(CUDA)/lib64/libcudart_static.a $(CUDA_LIBS) -lm -lpthread -ldl -lrt
 $(BUILD)/%.gpu.o: %.cu
 	@mkdir -p $(@D)
 	@echo "  nvcc     $<"
@@ -146,21 +151,24 @@ $(BUILD)/%.emu.o: %.c
 	$(Q)$(CC) $(BASE) $(EMU_FLAGS) -c -o $@ $<
 # ThreadSanitizer looks at what runs on the emulated GPU, which tells it what is ordered, and not at the GPU itself.
 $(EMU): override CFLAGS := $(patsubst -fsanitize=thread,-DEMU_RACES,$(CFLAGS))
-$(EMU_TESTS:%.c=$(BUILD)/%.o): INCLUDE += -isystem $(CUDA)/include
+$(EMU_TESTS:%.c=$(BUILD)/%.o) $(BUILD)/tests/test_blas.o: INCLUDE += -isystem $(CUDA)/include
 $(EMU_TESTS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
 	@echo "  link     $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm -lstdc++
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(EMU_LIBS)
+$(BUILD)/tests/test_blas: $(BUILD)/tests/test_blas.o $(EMULATED) $(BUILD)/host/base/error.o
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(EMU_LIBS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
 WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden $(BUILD)/tests/test_cuda_step
 $(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o $(BUILD)/tests/test_cuda_step.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
-$(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += -lstdc++
+$(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += $(EMU_LIBS)
 $(WITH_EMULATED): $(EMULATED)
 $(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o
 	@echo "  link     $@"
-	$(Q)$(CC) $(LDFLAGS) -shared -o $@ $^ -lstdc++ -lm -lpthread
+	$(Q)$(CC) $(LDFLAGS) -shared -o $@ $^ $(EMU_LIBS) -lm -lpthread
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	@echo "  link     $@"
@@ -220,12 +228,12 @@ fuzz:
 
 # Objects and library of their own, below build/. A finding ends the test with a failure.
 SANITIZED_thread  := test_team test_threads test_hdf5_threads
-SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults $(if $(HAS_CUDA_HEADERS),test_emu)
+SANITIZED_address := test_ops test_convolution test_tail test_motif_block test_hdf5_faults $(if $(HAS_CUDA_HEADERS),test_emu test_blas)
 SANITIZE_thread   := -fsanitize=thread
 SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
 # What runs on the emulated GPU, for `make test`: kernels, their host and the tests with sanitizers, beside the library as
 # it is. The second argument is XC_TEST_SMALL (tests/ops/cases.c).
-EMU_SANITIZED := test_emu test_emu_faults
+EMU_SANITIZED := test_emu test_emu_faults test_blas
 # ThreadSanitizer wants memory where it expects it; where Linux places it more freely than by 28 bits, it is asked not to.
 CALM_thread   = $(shell test "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 || echo setarch -R)
 RUN_EMU       = $(foreach test,$(EMU_SANITIZED) test_ops,\

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "blas.h"
 #include "call.h"
 
 /* The backend's one device. */
@@ -22,6 +23,7 @@ static inline cuda_device *cuda_device_of(const xc_backend *backend) { return ba
 typedef struct cuda_context {
     cudaStream_t stream;
     unsigned *counters; /* (CUDA_COUNTERS) on the device, 0 between launches: see last_block.cuh */
+    cuda_blas *blas;
 } cuda_context;
 
 /* The calling thread's, made when it first asks and closed when the thread ends. */
@@ -53,6 +55,13 @@ xc_status cuda_record(const xc_backend *backend, xc_error *error);
 xc_status cuda_end_recording(const xc_backend *backend, xc_recording **recording, xc_error *error);
 xc_status cuda_replay(const xc_backend *backend, const xc_recording *recording, xc_error *error);
 void cuda_forget(const xc_backend *backend, xc_recording *recording);
+
+/* The linear part of a block that goes by z, and its gradients from dz: linear.c chooses the implementation. */
+xc_status cuda_linear_forward(const cuda_context *context, const cuda_call *call, xc_error *error);
+xc_status cuda_linear_backward(const cuda_context *context, const cuda_call *call, xc_error *error);
+/* Whether forward sums batch norm's statistics as well; bytes of scratch that a trial wants. */
+bool cuda_linear_sums_statistics(const xc_block *block);
+size_t cuda_linear_scratch(const xc_block *block, int32_t batch);
 
 void cuda_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error);

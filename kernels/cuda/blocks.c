@@ -46,10 +46,7 @@ static cuda_layout lay_out(const xc_block *block, int32_t batch, bool one_pass) 
 }
 
 static size_t scratch_bytes(const xc_block *block, int32_t batch, bool one_pass) {
-    const size_t bytes = one_pass ? cuda_motif_scratch(block, batch)
-                         : block->kind == XC_BLOCK_CONV || block->kind == XC_BLOCK_DENSE
-                             ? cuda_conv_scratch(block, batch)
-                             : 0;
+    const size_t bytes = one_pass ? cuda_motif_scratch(block, batch) : cuda_linear_scratch(block, batch);
     return (bytes + 63) / 64 * 64;
 }
 
@@ -112,18 +109,15 @@ static xc_status check_call(const xc_block_args *args, xc_error *error) {
     return XC_OK;
 }
 
-/* The linear part to z, and what batch norm normalises by. */
-static void forward_to_z(const cuda_call *call, cudaStream_t stream) {
+/* The linear part to z, what batch norm normalises by, and what follows. */
+static xc_status forward_by_z(const cuda_context *context, const cuda_call *call, xc_error *error) {
     const bool norm = call->block.gamma != XC_ABSENT;
-    const bool sums_itself = call->block.kind == XC_BLOCK_CONV || call->block.kind == XC_BLOCK_DENSE;
-    if (call->block.kind == XC_BLOCK_MOTIF)
-        cuda_motif_linear(call, stream);
-    else if (call->block.kind == XC_BLOCK_ADD)
-        cuda_add_forward(call, stream);
-    else
-        cuda_conv_forward(call, stream);
-    if (norm && call->training && !sums_itself) cuda_norm_batch(call, stream);
-    if (norm && !call->training) cuda_norm_running(call, stream);
+    const xc_status status = cuda_linear_forward(context, call, error);
+    if (status != XC_OK) return status;
+    if (norm && call->training && !cuda_linear_sums_statistics(&call->block)) cuda_norm_batch(call, context->stream);
+    if (norm && !call->training) cuda_norm_running(call, context->stream);
+    cuda_tail_forward(call, context->stream);
+    return XC_OK;
 }
 
 static void forward_in_one_pass(const cuda_call *call, cudaStream_t stream) {
@@ -139,28 +133,13 @@ xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *arg
     XC_TRY(check_call(args, error));
     XC_TRY(cuda_context_get(&context, error));
     const cuda_call call = call_of(device, context, args);
-    if (in_one_pass(device, args->block)) {
+    if (in_one_pass(device, args->block))
         forward_in_one_pass(&call, context->stream);
-    } else {
-        forward_to_z(&call, context->stream);
-        cuda_tail_forward(&call, context->stream);
-    }
+    else
+        XC_TRY(forward_by_z(context, &call, error));
     XC_TRY(cuda_check_launches(device, "forward of a block", error));
 fail:
     return status;
-}
-
-/* From dz, which stands where z was. */
-static void backward_from_z(const cuda_call *call, cudaStream_t stream) {
-    if (call->block.kind == XC_BLOCK_ADD) {
-        cuda_add_input_gradient(call, stream);
-        return;
-    }
-    if (call->block.kind == XC_BLOCK_MOTIF)
-        cuda_motif_kernel_gradient(call, stream);
-    else
-        cuda_conv_kernel_gradient(call, stream);
-    cuda_conv_input_gradient(call, stream);
 }
 
 xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
@@ -174,7 +153,7 @@ xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *ar
         cuda_motif_backward(&call, context->stream);
     } else {
         cuda_tail_backward(&call, context->stream);
-        backward_from_z(&call, context->stream);
+        XC_TRY(cuda_linear_backward(context, &call, error));
     }
     XC_TRY(cuda_check_launches(device, "backward of a block", error));
 fail:

@@ -1,4 +1,4 @@
-/* context.c: what each thread of the host has of the device: a stream, and counters for sums over blocks. Packs that
+/* context.c: what each thread of the host has of the device: a stream, counters for sums over blocks, libraries. Packs that
  * different threads train do not wait for each other, and nothing that one of them leaves between two launches is
  * another's.
  */
@@ -17,6 +17,7 @@ static void close_context(void *value) {
         cudaStreamSynchronize(context->stream);
         cudaStreamDestroy(context->stream);
     }
+    cuda_blas_close(context->blas);
     if (context->counters) cudaFree(context->counters);
     free(context);
 }
@@ -31,6 +32,7 @@ static xc_status open_context(cuda_context **out, xc_error *error) {
     XC_TRY(CUDA_CHECK(cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking)));
     XC_TRY(CUDA_CHECK(cudaMalloc((void **)&context->counters, bytes)));
     XC_TRY(CUDA_CHECK(cudaMemsetAsync(context->counters, 0, bytes, context->stream)));
+    XC_TRY(cuda_blas_open(&context->blas, error));
     *out = context;
     return XC_OK;
 fail:

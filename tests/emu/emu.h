@@ -46,7 +46,7 @@ void emu_run_kernel(const emu_kernel *kernel);
 
 /* What the device has done since the program began; work in a graph each time that the graph is launched. */
 typedef struct emu_tally {
-    uint64_t kernels, copies_in, copies_out, copies_within, fills; /* in: from the host */
+    uint64_t kernels, copies_in, copies_out, copies_within, fills; /* kernels: a library's calls too; in: from the host */
     uint64_t graphs, graph_nodes;                                  /* launches of graphs, and work in them */
 } emu_tally;
 emu_tally emu_get_tally(void);

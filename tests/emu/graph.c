@@ -1,6 +1,6 @@
-/* graph.c: CUDA graphs, captured from streams: kernels, copies and fills, each after those that its stream and the
- * events that this stream waited for had before. A launch is one piece of work of a stream; within it nodes come in any
- * legal order (EMU_SHUFFLED). See stream.h.
+/* graph.c: CUDA graphs, captured from streams: kernels, calls, copies and fills, each after those that its stream and
+ * the events that this stream waited for had before. A launch is one piece of work of a stream; within it nodes come in
+ * any legal order (EMU_SHUFFLED). See stream.h.
  */
 #include <stdlib.h>
 
@@ -23,9 +23,7 @@ static struct CUgraph_st *graph_of(cudaGraphExec_t made) { return (struct CUgrap
 
 void emu_drop_graph(struct CUgraph_st *graph) {
     if (--graph->users > 0) return;
-    for (int i = 0; i < graph->count; i++)
-        if (graph->nodes[i].work.kind == EMU_KERNEL)
-            graph->nodes[i].work.kernel.release(graph->nodes[i].work.kernel.arguments);
+    for (int i = 0; i < graph->count; i++) emu_drop_work(&graph->nodes[i].work);
     free(graph->nodes);
     free(graph);
 }

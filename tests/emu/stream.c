@@ -79,7 +79,7 @@ static void count_copy(const emu_work *w) {
 }
 
 void emu_run_work(const emu_work *w) {
-    tally.kernels += w->kind == EMU_KERNEL;
+    tally.kernels += w->kind == EMU_KERNEL || w->kind == EMU_CALL;
     tally.fills += w->kind == EMU_FILL;
     if (w->kind == EMU_COPY) count_copy(w);
     if (w->kind == EMU_KERNEL) {
@@ -87,11 +87,28 @@ void emu_run_work(const emu_work *w) {
         return;
     }
     emu_open_memory();
-    if (w->kind == EMU_COPY)
+    if (w->kind == EMU_CALL)
+        w->kernel.run(w->kernel.arguments);
+    else if (w->kind == EMU_COPY)
         memmove(w->to, w->from, w->bytes);
     else
         memset(w->to, w->value, w->bytes);
     emu_close_memory();
+}
+
+void emu_drop_work(const emu_work *w) {
+    if (w->kind == EMU_KERNEL || w->kind == EMU_CALL) w->kernel.release(w->kernel.arguments);
+}
+
+cudaError_t emu_queue_call(const char *name, void (*run)(const void *arguments), const void *arguments, size_t bytes,
+                           struct CUstream_st *stream) {
+    void *copy = malloc(bytes ? bytes : 1);
+    if (copy == NULL) return cudaErrorMemoryAllocation;
+    memcpy(copy, arguments, bytes);
+    const emu_work call = {.kind = EMU_CALL, .kernel = {.name = name, .run = run, .release = free, .arguments = copy}};
+    const cudaError_t status = emu_queue(stream, &call);
+    if (status != cudaSuccess) emu_drop_work(&call);
+    return status;
 }
 
 static void run_first(struct CUstream_st *s) {
@@ -112,7 +129,7 @@ static void run_first(struct CUstream_st *s) {
             break;
         default:
             emu_run_work(w);
-            if (w->kind == EMU_KERNEL) w->kernel.release(w->kernel.arguments);
+            emu_drop_work(w);
     }
     free(w);
 }

@@ -4,12 +4,20 @@
 
 #include "emu.h"
 
-typedef enum emu_work_kind { EMU_KERNEL, EMU_COPY, EMU_FILL, EMU_RECORD, EMU_WAIT, EMU_GRAPH } emu_work_kind;
+typedef enum emu_work_kind {
+    EMU_KERNEL,
+    EMU_CALL, /* of a host function: what a library would do on the device */
+    EMU_COPY,
+    EMU_FILL,
+    EMU_RECORD,
+    EMU_WAIT,
+    EMU_GRAPH
+} emu_work_kind;
 
 typedef struct emu_work {
     struct emu_work *next;
     emu_work_kind kind;
-    emu_kernel kernel;
+    emu_kernel kernel; /* of a call: its name, run, release and arguments */
     void *to;
     const void *from;
     size_t bytes;
@@ -41,7 +49,12 @@ struct CUevent_st {
 struct CUstream_st *emu_stream_of(cudaStream_t stream);
 struct CUstream_st *emu_first_stream(void);
 cudaError_t emu_queue(struct CUstream_st *stream, const emu_work *what);
-void emu_run_work(const emu_work *what); /* a kernel, copy or fill; keeps the kernel's arguments */
+/* Queues run(a copy of the arguments), once, with device memory open; captured, once in each launch of the graph. `run`
+ * may keep nothing in the arguments. */
+cudaError_t emu_queue_call(const char *name, void (*run)(const void *arguments), const void *arguments, size_t bytes,
+                           struct CUstream_st *stream);
+void emu_run_work(const emu_work *what);  /* a kernel, call, copy or fill; keeps its arguments */
+void emu_drop_work(const emu_work *what); /* releases them */
 
 /* Work for a stream that is captured. */
 cudaError_t emu_capture(struct CUstream_st *stream, const emu_work *what);
