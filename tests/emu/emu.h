@@ -101,6 +101,9 @@ void emu_stop(const char *file, int line, const char *format, ...) __attribute__
  * no kernel or copy runs. */
 void emu_open_memory(void); /* to kernels and copies; calls nest */
 void emu_close_memory(void);
+/* The same of one allocation, for a copy: cheaper, where there are many. Host memory is let pass. */
+void emu_open_allocation(const void *address);
+void emu_close_allocation(const void *address);
 /* Stops when `who` (a kernel) has written before or behind an allocation, where that is not out of everybody's reach.
  */
 void emu_check_edges(const char *who);

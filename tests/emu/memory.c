@@ -111,6 +111,14 @@ void emu_close_memory(void) {
     if (--opened == 0) protect_all(PROT_NONE);
 }
 
+static void protect_one(const void *address, int protection) {
+    const region *r = region_of(address, 1);
+    if (opened == 0 && r != NULL && r->device && mprotect(r->mapping, r->mapped, protection) != 0) abort();
+}
+
+void emu_open_allocation(const void *address) { protect_one(address, PROT_READ | PROT_WRITE); }
+void emu_close_allocation(const void *address) { protect_one(address, PROT_NONE); }
+
 /* The device's allocation that begins nearest below an address, not further beyond its end than an index goes astray.
  */
 static const region *device_region_below(const unsigned char *at) {

@@ -86,14 +86,21 @@ void emu_run_work(const emu_work *w) {
         emu_run_kernel(&w->kernel);
         return;
     }
-    emu_open_memory();
-    if (w->kind == EMU_CALL)
+    if (w->kind == EMU_CALL) {
+        emu_open_memory();
         w->kernel.run(w->kernel.arguments);
-    else if (w->kind == EMU_COPY)
+        emu_close_memory();
+        return;
+    }
+    emu_open_allocation(w->to);
+    if (w->kind == EMU_COPY) {
+        emu_open_allocation(w->from);
         memmove(w->to, w->from, w->bytes);
-    else
+        emu_close_allocation(w->from);
+    } else {
         memset(w->to, w->value, w->bytes);
-    emu_close_memory();
+    }
+    emu_close_allocation(w->to);
 }
 
 void emu_drop_work(const emu_work *w) {
@@ -146,13 +153,22 @@ static bool go_on(void) {
     return true;
 }
 
+/* Whether more waits than copies and fills. */
+static bool has_kernels(void) {
+    for (const struct CUstream_st *s = streams; s != NULL; s = s->next)
+        for (const emu_work *w = s->first; w != NULL; w = w->next)
+            if (w->kind == EMU_KERNEL || w->kind == EMU_CALL || w->kind == EMU_GRAPH) return true;
+    return false;
+}
+
 static cudaError_t finish_stream(struct CUstream_st *s) {
     if (s->captured != NULL) return cudaErrorStreamCaptureUnsupported;
     if (s->first == NULL) return cudaSuccess;
-    emu_open_memory(); /* once for all that is done: to close it costs a call of the kernel an allocation */
+    const bool all = has_kernels(); /* opened once for all of them: to close it costs a call of Linux an allocation */
+    if (all) emu_open_memory();
     while (s->first != NULL)
         if (!go_on()) emu_stop(NULL, 0, "streams wait for events that nobody will record");
-    emu_close_memory();
+    if (all) emu_close_memory();
     return cudaSuccess;
 }
 
