@@ -3,7 +3,7 @@
  */
 #include <math.h>
 
-#include "e2e/cli.h"
+#include "e2e/sweep.h"
 #include "expconv/backend.h"
 
 #define REAL "build/libexpconv_cuda.so"
@@ -98,6 +98,56 @@ static void test_training(void **state) {
         fail_msg("loss %.9g on the CPU, %.9g on the emulated GPU", loss[0], loss[1]);
 }
 
+/* A sweep of two seeds into a folder. */
+static void sweep_two(const char *config, const char *name, const char *options) {
+    outcome result = run("sweep %s --quiet %s --out %s", config, options, in_folder("%s", name));
+    assert_done(&result);
+    end(&result);
+}
+
+/* Two trials in one pack: all they are measured by is the CPU's to 1e-3, and their bytes are those of packs of one. */
+static void test_two_trials(void **state) {
+    (void)state;
+    static const char *const metrics[] = {"train_loss", "valid_loss", "valid_auroc", "valid_aupr",   "valid_accuracy",
+                                          "test_loss",  "test_auroc", "test_aupr",   "test_accuracy"};
+    if (!exists(EMULATED)) {
+        print_message("no %s: built without the CUDA toolkit\n", EMULATED);
+        skip();
+    }
+    outcome result =
+        run("simulate --quiet --task motifs --motifs configs/motifs/task1.meme --sequences 600 --seed 2 --out %s",
+            in_folder("data.h5"));
+    assert_done(&result);
+    end(&result);
+    char text[600];
+    snprintf(text, sizeof text,
+             "data: {file: %s}\nmodel: {zoo: cnn-50, activation: exponential}\ntrain: {epochs: 3, batch: 50}\n"
+             "sweep: {seeds: 2}\n",
+             in_folder("data.h5"));
+    const char *config = write_text("config.yaml", text);
+    setenv("EXPCONV_CUDA", EMULATED, 1);
+    sweep_two(config, "cpu", "--device cpu");
+    sweep_two(config, "two", "--device cuda --pack 2");
+    sweep_two(config, "one", "--device cuda --pack 1");
+    unsetenv("EXPCONV_CUDA");
+    char *cpu = read_text(in_folder("cpu/results.tsv")), *cuda = read_text(in_folder("two/results.tsv"));
+    for (int trial = 0; trial < 2; trial++) {
+        for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
+            const double wanted = atof(cell(cpu, trial, metrics[i])), got = atof(cell(cuda, trial, metrics[i]));
+            if (!(wanted > 0 && fabs(got - wanted) < 1e-3))
+                fail_msg("trial %d: %s is %.6f on the CPU, %.6f on the emulated GPU", trial, metrics[i], wanted, got);
+        }
+        const char *files[] = {"weights.h5", "history.tsv"};
+        for (int i = 0; i < 2; i++) {
+            const char *at = in_folder("two/trials/cnn-50.exponential.glorot_uniform.s00%d/%s", trial, files[i]);
+            const char *other = in_folder("one/trials/cnn-50.exponential.glorot_uniform.s00%d/%s", trial, files[i]);
+            assert_same_bytes(at, other);
+        }
+    }
+    free(cpu);
+    free(cuda);
+}
+
 /* `auto` takes the CPU where `cuda` fails. The library keeps its first answer, so nobody here asks it before. */
 static void test_auto_falls_back(void **state) {
     (void)state;
@@ -113,8 +163,8 @@ static void test_auto_falls_back(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {IN_FOLDER(test_not_there), IN_FOLDER(test_not_a_shared_object),
+    const struct CMUnitTest tests[] = {IN_FOLDER(test_not_there),    IN_FOLDER(test_not_a_shared_object),
                                        IN_FOLDER(test_the_real_one), IN_FOLDER(test_training),
-                                       IN_FOLDER(test_auto_falls_back)};
+                                       IN_FOLDER(test_two_trials),   IN_FOLDER(test_auto_falls_back)};
     return _cmocka_run_group_tests("plugin", tests, sizeof tests / sizeof *tests, NULL, NULL);
 }
