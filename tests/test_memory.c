@@ -387,6 +387,30 @@ static void halves_until_they_fit(void **state) {
     free_many(trials);
 }
 
+static xc_status broken_loss(const xc_backend *backend, const xc_loss_args *args, xc_error *error) {
+    (void)backend, (void)args;
+    return xc_fail(error, XC_DEVICE, "loss: the device is gone");
+}
+
+/* Not split, not tried again: a device that fails is told of at once, with the trials that it failed. */
+static void a_failing_device_names_the_trials(void **state) {
+    (void)state;
+    xc_trial trials[MANY], *pointers[MANY];
+    xc_error failure = {0};
+    make_many("failing-", trials, pointers);
+    set_budget(SIZE_MAX / 4, 0);
+    limited.loss = broken_loss;
+    assert_int_equal(xc_train_pack(&limited, &limited_data, pointers, MANY, NULL, &failure), XC_DEVICE);
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, "%s and %d more: loss: the device is gone", trials[0].name, MANY - 1);
+    assert_string_equal(failure.text, wanted);
+    assert_int_equal(xc_train_pack(&limited, &limited_data, pointers + 1, 1, NULL, &failure), XC_DEVICE);
+    snprintf(wanted, sizeof wanted, "%s: loss: the device is gone", trials[1].name);
+    assert_string_equal(failure.text, wanted);
+    limited.loss = limited_below.loss;
+    free_many(trials);
+}
+
 typedef struct told_ends {
     xc_trial *const *trials;
     int finished[MANY];
@@ -524,6 +548,7 @@ int main(void) {
         cmocka_unit_test(no_pack_is_larger_than_a_device_takes),
         cmocka_unit_test(without_counting_all_is_as_before),
         cmocka_unit_test(halves_until_they_fit),
+        cmocka_unit_test(a_failing_device_names_the_trials),
         cmocka_unit_test(memory_that_is_lost_on_the_way),
         cmocka_unit_test(who_has_ended_is_in_no_part),
         cmocka_unit_test(one_that_does_not_fit_is_refused),

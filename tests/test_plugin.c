@@ -41,6 +41,19 @@ static void test_not_a_shared_object(void **state) {
     end(&result);
 }
 
+/* The program itself wants nothing of the toolkit: it starts where that is not installed. */
+static void test_program_wants_no_toolkit(void **state) {
+    (void)state;
+    static const char *const names[] = {"libcuda.so", "libcudart", "libcublas", "libcudnn"};
+    const char *program = getenv("EXPCONV") ? getenv("EXPCONV") : "./expconv";
+    struct stat about;
+    assert_int_equal(stat(program, &about), 0);
+    char *bytes = read_text(program);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_null(memmem(bytes, (size_t)about.st_size, names[i], strlen(names[i])));
+    free(bytes);
+}
+
 /* With a GPU it is usable; without one it says which call said so, and what to do. */
 static void test_the_real_one(void **state) {
     (void)state;
@@ -163,8 +176,12 @@ static void test_auto_falls_back(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {IN_FOLDER(test_not_there),    IN_FOLDER(test_not_a_shared_object),
-                                       IN_FOLDER(test_the_real_one), IN_FOLDER(test_training),
-                                       IN_FOLDER(test_two_trials),   IN_FOLDER(test_auto_falls_back)};
+    const struct CMUnitTest tests[] = {IN_FOLDER(test_not_there),
+                                       IN_FOLDER(test_not_a_shared_object),
+                                       IN_FOLDER(test_program_wants_no_toolkit),
+                                       IN_FOLDER(test_the_real_one),
+                                       IN_FOLDER(test_training),
+                                       IN_FOLDER(test_two_trials),
+                                       IN_FOLDER(test_auto_falls_back)};
     return _cmocka_run_group_tests("plugin", tests, sizeof tests / sizeof *tests, NULL, NULL);
 }

@@ -40,9 +40,16 @@ fail:
     return status;
 }
 
+/* A device's failure is of all trials that it was training: the line names the first. */
+static xc_status name_trials(xc_trial *const *trials, int32_t count, xc_error *error) {
+    if (count == 1) return xc_fail_in(error, "%s", trials[0]->name);
+    return xc_fail_in(error, "%s and %d more", trials[0]->name, count - 1);
+}
+
 xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
                         const xc_train_events *events, xc_error *error) {
     const xc_status status = xc_train_at_once(backend, data, trials, count, events, error);
+    if (status == XC_DEVICE) return name_trials(trials, count, error);
     if (status != XC_MEMORY || backend->host_memory || count == 1) return status;
     return train_parts(backend, data, trials, count, events, error);
 }

@@ -125,7 +125,7 @@ DEVICE void walk(walker *w, int n, int first, int last, const uint16_t *codes) {
     }
 }
 
-static __global__ void __launch_bounds__(FILTERS *WARPS) k_motif_fwd(cuda_call c, int each) {
+static __global__ void __launch_bounds__(FILTERS *WARPS, 3) k_motif_fwd(cuda_call c, int each) {
     XC_DYNAMIC_SHARED(unsigned char, shared);
     float *table = (float *)shared;                                   /* (pairs,25,FILTERS) */
     uint32_t *numbers = (uint32_t *)(table + table_floats(&c.block)); /* (WARPS,TOGETHER,FILTERS / 2) */
