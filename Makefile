@@ -6,6 +6,8 @@
 #   make test       everything that a machine without a GPU can prove; ends with "N passed, N failed"
 #   make fuzz       random motif files at the reader for FUZZ_SECONDS (60), with sanitizers; installs clang
 #   make sanitize   the tests of threads under ThreadSanitizer, those of the kernels under AddressSanitizer and UBSan
+#   make cuda-check compiles the CUDA kernels for every architecture that nvcc knows: registers, spills, occupancy
+#   make gpu-check  all that needs a GPU: op tests on it, compute-sanitizer, a sweep beside the CPU's, benches
 #   make bench      the questions of bench/, beside the peers that are installed
 #   make clean
 
@@ -49,6 +51,9 @@ NVCC    := $(if $(HAS_CUDA_HEADERS),$(wildcard $(CUDA)/bin/nvcc))
 CUDA_LIBS = -L$(CUDA)/lib64 -lcublasLt \
             $(if $(shell ldconfig -p 2>/dev/null | grep '$(realpath $(CUDA)/lib64)/libcublasLt'),,-Wl,-rpath,$(CUDA)/lib64)
 CUDA_ARCHS ?= 80 90
+# A release is built with CUDA_ARCHS="$(CUDA_ALL_ARCHS)"
+CUDA_ALL_ARCHS = $(shell $(NVCC) --list-gpu-arch | sed -n 's/^compute_\([0-9]*\)$$/\1/p' | sort -n)
+NVCC_FLAGS = -std=c++17 -O3 -lineinfo -Werror all-warnings -Iinclude
 CUDA_FILES := $(wildcard kernels/cuda/*.cu kernels/cuda/*.c)
 PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
 EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
@@ -69,7 +74,7 @@ TEST_PACKAGES := chromium
 Q := $(if $(V),,@)
 PARALLEL := -j$(shell nproc 2>/dev/null || echo 2) --no-print-directory
 
-.PHONY: all deps demo test fuzz sanitize bench clean build-tests build-benches
+.PHONY: all deps demo test fuzz sanitize bench clean build-tests build-benches cuda-check gpu-check
 all: expconv $(PLUGIN)
 	$(if $(NVCC),,@echo "  notice   CUDA: off (no nvcc with cublasLt.h in $(CUDA); make CUDA=FOLDER says where the toolkit is)")
 	@echo "  notice   MPI: off (this version has none)"
@@ -98,7 +103,7 @@ $(foreach set,$(SETS),$(eval $(call ISA_RULE,$(set))))
 # register that is spilled fails the build. What is needed of host/base comes along, so that the program exports nothing.
 PLUGIN_FLAGS  = $(foreach arch,$(CUDA_ARCHS),-gencode arch=compute_$(arch),code=sm_$(arch)) \
                 -gencode arch=compute_$(lastword $(CUDA_ARCHS)),code=compute_$(lastword $(CUDA_ARCHS)) \
-                -Werror all-warnings -Xptxas -warn-spills,-v \
+                -Xptxas -warn-spills,-v \
                 -Xcompiler -fPIC,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-fvisibility=hidden
 $(BUILD)/libexpconv_cuda.so: $(patsubst %,$(BUILD)/%.gpu.o,$(basename $(CUDA_FILES)) host/base/error)
 	@echo "  link     $@"
@@ -106,7 +111,7 @@ $(BUILD)/libexpconv_cuda.so: $(patsubst %,$(BUILD)/%.gpu.o,$(basename $(CUDA_FIL
 $(BUILD)/%.gpu.o: %.cu
 	@mkdir -p $(@D)
 	@echo "  nvcc     $<"
-	$(Q)$(NVCC) -std=c++17 -O3 -lineinfo $(PLUGIN_FLAGS) -Iinclude -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$(@:.o=.ptxas) \
+	$(Q)$(NVCC) $(NVCC_FLAGS) $(PLUGIN_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$(@:.o=.ptxas) \
 	  || { cat $(@:.o=.ptxas); exit 1; }
 $(BUILD)/%.gpu.o: %.c
 	@mkdir -p $(@D)
@@ -151,7 +156,7 @@ $(BUILD)/%.emu.o: %.c
 	$(Q)$(CC) $(BASE) $(EMU_FLAGS) -c -o $@ $<
 # ThreadSanitizer looks at what runs on the emulated GPU, which tells it what is ordered, and not at the GPU itself.
 $(EMU): override CFLAGS := $(patsubst -fsanitize=thread,-DEMU_RACES,$(CFLAGS))
-$(EMU_TESTS:%.c=$(BUILD)/%.o) $(BUILD)/tests/test_blas.o: INCLUDE += -isystem $(CUDA)/include
+$(EMU_TESTS:%.c=$(BUILD)/%.o) $(BUILD)/tests/test_blas.o $(BUILD)/tests/test_cuda_check.o: INCLUDE += -isystem $(CUDA)/include
 $(EMU_TESTS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(EMU) $(BUILD)/tests/emu/test_kernels.emu.o
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(EMU_LIBS)
@@ -252,6 +257,34 @@ endef
 sanitize: deps
 	$(call SANITIZE,thread)
 	$(call SANITIZE,address)
+
+# Compiles each kernel file for each architecture (-j as given) and tables what ptxas says; tests/cuda_check.sh tells
+# what fails. CUDA_CHECK_EXTRA: more flags for nvcc. The rules are made only for this target, since nvcc names the
+# architectures.
+CUDA_CHECK       := $(BUILD)/cuda-check
+CUDA_CHECK_FILES ?= $(wildcard kernels/cuda/*.cu)
+CUDA_CHECK_EXTRA ?=
+CHECK_FLAGS       = $(NVCC_FLAGS) $(CUDA_CHECK_EXTRA)
+define CHECK_RULE
+$(CUDA_CHECK)/$(2)/$(basename $(notdir $(1))).log: $(1) tests/cuda_check.sh $(CUDA_CHECK)/flags
+	@echo "  nvcc     $(1) (sm_$(2))"
+	$$(Q)tests/cuda_check.sh compile $(NVCC) $(2) $(1) $$@ $$(CHECK_FLAGS)
+endef
+ifneq ($(and $(filter cuda-check,$(MAKECMDGOALS)),$(NVCC)),)
+CUDA_ALL_ARCHS := $(CUDA_ALL_ARCHS)
+CHECKED := $(foreach file,$(CUDA_CHECK_FILES),$(foreach arch,$(CUDA_ALL_ARCHS),\
+             $(CUDA_CHECK)/$(arch)/$(basename $(notdir $(file))).log))
+$(foreach file,$(CUDA_CHECK_FILES),$(foreach arch,$(CUDA_ALL_ARCHS),$(eval $(call CHECK_RULE,$(file),$(arch)))))
+$(shell mkdir -p $(CUDA_CHECK); echo '$(CHECK_FLAGS)' >$(CUDA_CHECK)/flags.now; \
+  cmp -s $(CUDA_CHECK)/flags.now $(CUDA_CHECK)/flags || cp $(CUDA_CHECK)/flags.now $(CUDA_CHECK)/flags)
+endif
+cuda-check: $(CHECKED)
+	@$(if $(NVCC),tests/cuda_check.sh table $(CUDA_CHECK).tsv $^,\
+	  echo "no $(CUDA)/bin/nvcc (make CUDA=FOLDER says where the toolkit is)" && exit 1)
+
+# For a machine with a GPU; tests/gpu_check.sh tells what it does and which variables make it smaller.
+gpu-check:
+	@CUDA=$(CUDA) tests/gpu_check.sh
 
 bench: deps
 	@$(MAKE) $(PARALLEL) build-benches

@@ -328,13 +328,21 @@ static void on_emulated(void **state) {
 }
 #endif
 
-int main(void) {
+/* The GPU itself, asked for by $EXPCONV_TEST_GPU (`make gpu-check`). */
+static void on_gpu(void **state) {
+    const xc_backend *backend;
+    MUST(xc_backend_open("cuda", &backend, error));
+    check_model(*state, backend);
+}
+
+/* `test_golden WORD` runs the tests whose title contains WORD. */
+int main(int argc, char **argv) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     /* The reference is slow: one model of each kind of layer. */
     static const char *const small[] = {"cnn-2",        "cnn-local",    "cnn-dist",
                                         "residualbind", "cnn-deep-log", "cnn-dist-log"};
-    static char titles[128][64];
-    struct CMUnitTest tests[128];
+    static char titles[160][64];
+    struct CMUnitTest tests[160];
     size_t count = 0;
     for (const char *const *name = xc_zoo_names(); *name && count < 96; name++, count++) {
         snprintf(titles[count], sizeof titles[count], "%s (cpu)", *name);
@@ -348,5 +356,13 @@ int main(void) {
         snprintf(titles[count], sizeof titles[count], "%s (cudaemu)", small[i]);
         tests[count] = (struct CMUnitTest){titles[count], on_emulated, NULL, NULL, (void *)small[i]};
     }
-    return _cmocka_run_group_tests("golden", tests, count, NULL, NULL);
+    for (const char *const *name = xc_zoo_names(); getenv("EXPCONV_TEST_GPU") && *name && count < 160;
+         name++, count++) {
+        snprintf(titles[count], sizeof titles[count], "%s (cuda)", *name);
+        tests[count] = (struct CMUnitTest){titles[count], on_gpu, NULL, NULL, (void *)*name};
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (argc < 2 || strstr(titles[i], argv[1])) tests[kept++] = tests[i];
+    return _cmocka_run_group_tests("golden", tests, kept, NULL, NULL);
 }

@@ -73,7 +73,7 @@ typedef struct named_backend {
     int order;                 /* emu_order of the emulated GPU's threads */
 } named_backend;
 
-#define MAX_BACKENDS 8
+#define MAX_BACKENDS 9
 
 /* The CUDA backend on the emulated GPU (tests/emu), which is linked in where the toolkit's headers are: once for each
  * order in which the threads of a block, and blocks, may take turns. */
@@ -116,7 +116,20 @@ static int find_emulated(named_backend *found) {
 }
 #endif
 
-/* The reference, the CPU backend once for each instruction set that this machine has, and the emulated GPU. */
+/* The GPU, where $EXPCONV_TEST_GPU asks for it (`make gpu-check`): it must then be there. */
+static int find_gpu(named_backend *found) {
+    xc_error error = {0};
+    if (!getenv("EXPCONV_TEST_GPU")) return 0;
+    *found = (named_backend){0};
+    if (xc_backend_open("cuda", &found->backend, &error) != XC_OK) {
+        fprintf(stderr, "cuda: %s\n", error.text);
+        exit(1);
+    }
+    snprintf(found->name, sizeof found->name, "cuda: %.140s", found->backend->description);
+    return 1;
+}
+
+/* The reference, the CPU backend once for each instruction set that this machine has, the emulated GPU and the real. */
 static int find_backends(named_backend *found) {
     static const char *const sets[] = {"baseline", "avx2", "avx512"};
     int count = 0;
@@ -131,6 +144,7 @@ static int find_backends(named_backend *found) {
     }
     unsetenv("EXPCONV_ISA");
     count += find_emulated(found + count);
+    count += find_gpu(found + count);
     for (int i = 1; i < count; i++) /* each set must be a backend of its own, or one was tested twice */
         for (int j = 0; j < i; j++)
             if (found[i].backend && found[i].backend == found[j].backend) {
