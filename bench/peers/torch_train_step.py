@@ -1,4 +1,4 @@
-"""Times one training step of a zoo model in PyTorch on the CPU: forward, loss, backward, Adam, at batch 100.
+"""Times one training step of a zoo model in PyTorch, on the CPU or another device: forward, loss, backward, Adam, at batch 100.
 
 Written as PyTorch's own advice goes: channels_last, in-place activations, inputs in place beforehand, gradients
 set to None, fused Adam, a malloc that keeps its pages. The L2 penalty, the clip of the exponential and the gathering
@@ -20,15 +20,16 @@ class Step:
     def __init__(self, args):
         torch.manual_seed(args.seed)
         x, y = serve.one_hot_batch(args)
-        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y)  # (N,L,4): no copy to channels_last
-        self.network = torch_zoo.build(args.model, args.activation, dropout=not args.no_dropout)
+        self.device = torch.device(args.device)
+        self.x, self.y = (torch.from_numpy(v).to(self.device) for v in (x, y))  # (N,L,4): no copy to channels_last
+        self.network = torch_zoo.build(args.model, args.activation, dropout=not args.no_dropout).to(self.device)
         self.network.train()
         self.forward = torch.compile(self.network, dynamic=False) if args.compile else self.network
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=1e-3, eps=1e-7,
                                           **({} if args.adam == "plain" else {args.adam: True}))
 
     def set(self, parameters, x, y):
-        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y)
+        self.x, self.y = (torch.from_numpy(v).to(self.device) for v in (x, y))
         with torch.no_grad():
             for entry, value in zip(self.network.parameters_in_order(), parameters):
                 entry.tensor.copy_(entry.from_keras(torch.from_numpy(value)))
@@ -51,6 +52,7 @@ def write_check(step, path):
 def main():
     parser = serve.arguments(__doc__)
     parser.add_argument("--adam", default="fused", choices=("fused", "foreach", "plain"))
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
