@@ -54,16 +54,23 @@ CUDA_ARCHS ?= 80 90
 # A release is built with CUDA_ARCHS="$(CUDA_ALL_ARCHS)"
 CUDA_ALL_ARCHS = $(shell $(NVCC) --list-gpu-arch | sed -n 's/^compute_\([0-9]*\)$$/\1/p' | sort -n)
 NVCC_FLAGS = -std=c++17 -O3 -lineinfo -Werror all-warnings -Iinclude
-CUDA_FILES := $(wildcard kernels/cuda/*.cu kernels/cuda/*.c)
+# cuDNN is opened at run time; only its headers are wanted here. Without them dnn_none.c stands in.
+HAS_CUDNN_HEADERS := $(and $(HAS_CUDA_HEADERS),$(wildcard $(CUDA)/include/cudnn.h /usr/include/cudnn.h))
+WITH_CUDNN := $(addprefix kernels/cuda/,dnn.c dnn_library.c dnn_plan.c dnn_turn.cu)
+CUDA_FILES := $(filter-out $(if $(HAS_CUDNN_HEADERS),kernels/cuda/dnn_none.c,$(WITH_CUDNN)), \
+              $(wildcard kernels/cuda/*.cu kernels/cuda/*.c))
 PLUGIN  := $(if $(NVCC),$(BUILD)/libexpconv_cuda.so)
-EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(wildcard tests/emu/*.c))
+EMU     := $(patsubst %.c,$(BUILD)/%.emu.o,$(filter-out $(if $(HAS_CUDNN_HEADERS),,tests/emu/cudnn%), \
+           $(wildcard tests/emu/*.c)))
 EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(basename $(CUDA_FILES)))) $(EMU))
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
 EMU_TESTS := tests/test_emu.c tests/test_emu_faults.c
-CUDA_TESTS := $(EMU_TESTS) tests/test_blas.c tests/test_cuda_step.c
+CUDNN_TESTS := tests/test_dnn.c tests/test_dnn_real.c
+CUDA_TESTS := $(EMU_TESTS) $(CUDNN_TESTS) tests/test_blas.c tests/test_cuda_step.c
+NO_TESTS := $(if $(HAS_CUDA_HEADERS),$(if $(HAS_CUDNN_HEADERS),,$(CUDNN_TESTS)),$(CUDA_TESTS))
 EMU_LIBS := -lopenblas -lstdc++
 
-TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(CUDA_TESTS)),$(wildcard tests/test_*.c))) \
+TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(NO_TESTS),$(wildcard tests/test_*.c))) \
            $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev \
@@ -163,6 +170,15 @@ $(EMU_TESTS:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(EMU) $(BUILD)/tests/emu/
 $(BUILD)/tests/test_blas: $(BUILD)/tests/test_blas.o $(EMULATED) $(BUILD)/host/base/error.o
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lpthread -lm $(EMU_LIBS)
+# The convolutions of cuDNN: on the emulated GPU, and what can be tried of the library itself without a GPU.
+$(CUDNN_TESTS:%.c=$(BUILD)/%.o): INCLUDE += -Ikernels/cuda -isystem $(CUDA)/include
+$(BUILD)/tests/test_dnn: $(BUILD)/tests/test_dnn.o $(EMULATED) $(LIBRARY)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka $(EMU_LIBS)
+$(BUILD)/tests/test_dnn_real: $(BUILD)/tests/test_dnn_real.o $(BUILD)/kernels/cuda/dnn_library.gpu.o \
+  $(BUILD)/kernels/cuda/dnn_plan.gpu.o $(LIBRARY)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -Wl,-rpath,$(CUDA)/lib64 -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -208,9 +224,10 @@ test: deps
 	  || echo "  notice   without $(TEST_PACKAGES): the tests that need it are skipped"
 	@$(MAKE) $(PARALLEL) build-tests
 	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): not tested on the emulated GPU: $(CUDA_TESTS), the rows cudaemu")
+	@$(if $(HAS_CUDNN_HEADERS),:,echo "  notice   no cudnn.h in $(CUDA)/include or /usr/include: not tested: $(CUDNN_TESTS)")
 	$(if $(HAS_CUDA_HEADERS),$(call BUILD_EMU,address,1))
 	$(if $(HAS_CUDA_HEADERS),$(call BUILD_EMU,thread,7))
-	@tests/run.sh $(TESTS) $(if $(HAS_CUDA_HEADERS),$(call RUN_EMU,address) $(call RUN_EMU,thread))
+	@tests/run.sh $(TESTS) $(if $(HAS_CUDA_HEADERS),$(call RUN_EMU,address) $(call RUN_EMU,thread)) $(RUN_CUDNN)
 
 # libFuzzer on the readers of files that come from elsewhere. The corpus grows under build/; a finding fails, stays
 # beside it, and ends the log.
@@ -238,12 +255,15 @@ SANITIZE_thread   := -fsanitize=thread
 SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
 # What runs on the emulated GPU, for `make test`: kernels, their host and the tests with sanitizers, beside the library as
 # it is. The second argument is XC_TEST_SMALL (tests/ops/cases.c).
-EMU_SANITIZED := test_emu test_emu_faults test_blas
+EMU_SANITIZED := test_emu test_emu_faults test_blas $(if $(HAS_CUDNN_HEADERS),test_dnn)
 # ThreadSanitizer wants memory where it expects it; where Linux places it more freely than by 28 bits, it is asked not to.
 CALM_thread   = $(shell test "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 || echo setarch -R)
 RUN_EMU       = $(foreach test,$(EMU_SANITIZED) test_ops,\
                 "$(strip $(CALM_$(1)) $(BUILD)/emu-$(1)/tests/$(test) $(WORD_$(test)))")
 WORD_test_ops := cudaemu
+# Convolutions of all sizes by cuDNN, which otherwise has the large ones alone.
+RUN_CUDNN := $(if $(HAS_CUDNN_HEADERS),"env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_ops conv_block_backward/cudaemu" \
+             "env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_golden cudaemu")
 define BUILD_EMU
 @$(MAKE) $(PARALLEL) BUILD=$(BUILD)/emu-$(1) OBJECTS= CFLAGS="-O1 -g $(SANITIZE_$(1)) -DXC_TEST_SMALL=$(2)" \
   LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/emu-$(1)/tests/,$(EMU_SANITIZED) test_ops)

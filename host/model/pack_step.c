@@ -18,6 +18,7 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .block = &layer->block,
         .trials = pack->trials,
         .batch = pack->last_batch,
+        .most_batch = pack->batch,
         .training = pack->last_training,
         .team = pack->team,
         .dna = layer->input < 0 ? &pack->dna : NULL,

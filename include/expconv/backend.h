@@ -159,6 +159,7 @@ typedef struct xc_block_args {
     const xc_block *block; /* (host) */
     int32_t trials;        /* T */
     int32_t batch;         /* N of this call, at most the `batch` given to block_memory */
+    int32_t most_batch;    /* the one given to block_memory; 0: `batch` */
     int32_t training;      /* 1: batch statistics, dropout, running statistics updated; 0: running statistics */
     xc_team *team;         /* (host) threads that may share the work, whose number changes no result; NULL: alone */
 

@@ -8,6 +8,7 @@
 
 #include "blas.h"
 #include "call.h"
+#include "dnn.h"
 
 /* The backend's one device. */
 typedef struct cuda_device {
@@ -24,12 +25,14 @@ typedef struct cuda_context {
     cudaStream_t stream;
     unsigned *counters; /* (CUDA_COUNTERS) on the device, 0 between launches: see last_block.cuh */
     cuda_blas *blas;
+    cuda_dnn *dnn;    /* opened when a block first wants it */
+    bool without_dnn; /* it could not be opened */
 } cuda_context;
 
 /* The calling thread's, made when it first asks and closed when the thread ends. */
-xc_status cuda_context_get(const cuda_context **context, xc_error *error);
+xc_status cuda_context_get(cuda_context **context, xc_error *error);
 /* The same for a function that has no error to fill in: NULL where it cannot be made, which is kept. */
-const cuda_context *cuda_context_try(cuda_device *device);
+cuda_context *cuda_context_try(cuda_device *device);
 
 /* XC_OK, or XC_DEVICE with a line that names the call, the code and what to do. */
 xc_status cuda_check(cudaError_t code, const char *call, xc_error *error);
@@ -57,11 +60,13 @@ xc_status cuda_replay(const xc_backend *backend, const xc_recording *recording, 
 void cuda_forget(const xc_backend *backend, xc_recording *recording);
 
 /* The linear part of a block that goes by z, and its gradients from dz: linear.c chooses the implementation. */
-xc_status cuda_linear_forward(const cuda_context *context, const cuda_call *call, xc_error *error);
-xc_status cuda_linear_backward(const cuda_context *context, const cuda_call *call, xc_error *error);
-/* Whether forward sums batch norm's statistics as well; bytes of scratch that a trial wants. */
-bool cuda_linear_sums_statistics(const xc_block *block);
+xc_status cuda_linear_forward(cuda_context *context, const cuda_call *call, xc_error *error);
+xc_status cuda_linear_backward(cuda_context *context, const cuda_call *call, xc_error *error);
+/* Whether forward sums batch norm's statistics as well. */
+bool cuda_linear_sums_statistics(cuda_context *context, const cuda_call *call);
+/* Bytes of scratch that a trial wants, and bytes of workspace that a call wants. */
 size_t cuda_linear_scratch(const xc_block *block, int32_t batch);
+size_t cuda_linear_workspace(cuda_context *context, const xc_block *block, int32_t batch);
 
 void cuda_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error);

@@ -50,18 +50,33 @@ static size_t scratch_bytes(const xc_block *block, int32_t batch, bool one_pass)
     return (bytes + 63) / 64 * 64;
 }
 
+/* What a library wants besides, in every call of at most `batch`. */
+static size_t workspace_bytes(cuda_context *context, const xc_block *block, int32_t batch) {
+    return context ? cuda_linear_workspace(context, block, batch) : 0;
+}
+
 void cuda_block_memory(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory) {
-    const bool one_pass = in_one_pass(cuda_device_of(backend), block);
+    cuda_device *device = cuda_device_of(backend);
+    const bool one_pass = in_one_pass(device, block);
     *memory = (xc_block_memory){
         .saved = lay_out(block, batch, one_pass).bytes,
+        .scratch = one_pass ? 0 : workspace_bytes(cuda_context_try(device), block, batch),
         .trial_scratch = scratch_bytes(block, batch, one_pass),
     };
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
-static cuda_call call_of(const cuda_device *device, const cuda_context *context, const xc_block_args *args) {
+/* A library's workspace begins where it wants to, for which cuda_linear_workspace has left room. */
+static void *aligned_workspace(void *scratch) {
+    const size_t at = (size_t)scratch;
+    return (char *)scratch + (CUDA_WORKSPACE_ALIGNMENT - at % CUDA_WORKSPACE_ALIGNMENT) % CUDA_WORKSPACE_ALIGNMENT;
+}
+
+static cuda_call call_of(const cuda_device *device, cuda_context *context, const xc_block_args *args) {
     const bool one_pass = in_one_pass(device, args->block);
+    const int32_t most_batch = args->most_batch ? args->most_batch : args->batch;
+    const size_t workspace = one_pass ? 0 : workspace_bytes(context, args->block, most_batch);
     cuda_call call = {
         .block = *args->block,
         .trials = args->trials,
@@ -87,7 +102,9 @@ static cuda_call call_of(const cuda_device *device, const cuda_context *context,
         .dx_skip = args->dx_skip,
         .saved = args->saved,
         .saved_stride = args->saved_stride,
-        .scratch = args->scratch,
+        .workspace = aligned_workspace(args->scratch),
+        .workspace_bytes = workspace > CUDA_WORKSPACE_ALIGNMENT ? workspace - CUDA_WORKSPACE_ALIGNMENT : 0,
+        .scratch = (unsigned char *)args->scratch + workspace,
         .scratch_stride = scratch_bytes(args->block, args->batch, one_pass),
         .counters = context->counters,
         .at = lay_out(args->block, args->batch, one_pass),
@@ -110,11 +127,11 @@ static xc_status check_call(const xc_block_args *args, xc_error *error) {
 }
 
 /* The linear part to z, what batch norm normalises by, and what follows. */
-static xc_status forward_by_z(const cuda_context *context, const cuda_call *call, xc_error *error) {
+static xc_status forward_by_z(cuda_context *context, const cuda_call *call, xc_error *error) {
     const bool norm = call->block.gamma != XC_ABSENT;
     const xc_status status = cuda_linear_forward(context, call, error);
     if (status != XC_OK) return status;
-    if (norm && call->training && !cuda_linear_sums_statistics(&call->block)) cuda_norm_batch(call, context->stream);
+    if (norm && call->training && !cuda_linear_sums_statistics(context, call)) cuda_norm_batch(call, context->stream);
     if (norm && !call->training) cuda_norm_running(call, context->stream);
     cuda_tail_forward(call, context->stream);
     return XC_OK;
@@ -129,7 +146,7 @@ static void forward_in_one_pass(const cuda_call *call, cudaStream_t stream) {
 xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
     xc_status status;
     cuda_device *device = cuda_device_of(backend);
-    const cuda_context *context;
+    cuda_context *context;
     XC_TRY(check_call(args, error));
     XC_TRY(cuda_context_get(&context, error));
     const cuda_call call = call_of(device, context, args);
@@ -145,7 +162,7 @@ fail:
 xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *args, xc_error *error) {
     xc_status status;
     cuda_device *device = cuda_device_of(backend);
-    const cuda_context *context;
+    cuda_context *context;
     XC_TRY(check_call(args, error));
     XC_TRY(cuda_context_get(&context, error));
     const cuda_call call = call_of(device, context, args);

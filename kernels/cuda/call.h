@@ -23,7 +23,8 @@ enum {
     CUDA_MOTIF_MOST_WIDTH = 32, /* of a motif block that is done in one pass; others go by z */
     CUDA_MOTIF_MOST_LENGTH = 16384,
     CUDA_STATIC_SHARED = 1024, /* at most, of a kernel that has dynamic shared memory too */
-    CUDA_MOST_POOL = 32767     /* an offset in a window has 15 bits */
+    CUDA_WORKSPACE_ALIGNMENT = 256,
+    CUDA_MOST_POOL = 32767 /* an offset in a window has 15 bits */
 };
 
 /* Bytes from the start of a trial's `saved`. */
@@ -66,6 +67,8 @@ typedef struct cuda_call {
     float *dx_skip;  /* (T,N,Lc,F) or NULL */
     unsigned char *saved;
     size_t saved_stride;
+    void *workspace; /* a library's, of this call */
+    size_t workspace_bytes;
     unsigned char *scratch; /* trial t's at t * scratch_stride bytes: partial sums of the kernel's gradient */
     size_t scratch_stride;
     unsigned *counters; /* (CUDA_COUNTERS), 0 between launches */

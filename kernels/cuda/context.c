@@ -18,6 +18,7 @@ static void close_context(void *value) {
         cudaStreamDestroy(context->stream);
     }
     cuda_blas_close(context->blas);
+    cuda_dnn_close(context->dnn);
     if (context->counters) cudaFree(context->counters);
     free(context);
 }
@@ -40,7 +41,7 @@ fail:
     return status;
 }
 
-xc_status cuda_context_get(const cuda_context **context, xc_error *error) {
+xc_status cuda_context_get(cuda_context **context, xc_error *error) {
     cuda_context *own = NULL;
     pthread_once(&once, make_key);
     *context = pthread_getspecific(key);
@@ -52,8 +53,8 @@ xc_status cuda_context_get(const cuda_context **context, xc_error *error) {
     return XC_OK;
 }
 
-const cuda_context *cuda_context_try(cuda_device *device) {
-    const cuda_context *context;
+cuda_context *cuda_context_try(cuda_device *device) {
+    cuda_context *context;
     xc_error error;
     if (cuda_context_get(&context, &error) == XC_OK) return context;
     cuda_keep(device, error.status == XC_MEMORY ? cudaErrorMemoryAllocation : cudaErrorUnknown);

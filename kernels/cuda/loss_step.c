@@ -4,7 +4,7 @@
 
 xc_status cuda_loss_op(const xc_backend *backend, const xc_loss_args *args, xc_error *error) {
     xc_status status;
-    const cuda_context *context;
+    cuda_context *context;
     XC_TRY(cuda_context_get(&context, error));
     cuda_loss(args, context->stream);
     XC_TRY(cuda_check_launches(cuda_device_of(backend), "loss", error));
@@ -14,7 +14,7 @@ fail:
 
 xc_status cuda_step_op(const xc_backend *backend, const xc_step_args *args, xc_error *error) {
     xc_status status;
-    const cuda_context *context;
+    cuda_context *context;
     XC_TRY(cuda_context_get(&context, error));
     cuda_step(args, context->counters, context->stream);
     XC_TRY(cuda_check_launches(cuda_device_of(backend), "step", error));

@@ -6,7 +6,7 @@
 #include "backend.h"
 
 void *cuda_allocate(const xc_backend *backend, size_t bytes) {
-    const cuda_context *context = cuda_context_try(cuda_device_of(backend));
+    cuda_context *context = cuda_context_try(cuda_device_of(backend));
     void *memory = NULL;
     const size_t whole = bytes < 64 ? 64 : (bytes + 63) / 64 * 64;
     if (whole < bytes || context == NULL) return NULL;
@@ -27,7 +27,7 @@ void cuda_release(const xc_backend *backend, void *memory) {
 static void move(const xc_backend *backend, void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                  bool wait) {
     cuda_device *device = cuda_device_of(backend);
-    const cuda_context *context = cuda_context_try(device);
+    cuda_context *context = cuda_context_try(device);
     if (context == NULL) return;
     if (bytes > 0) cuda_keep(device, cudaMemcpyAsync(to, from, bytes, kind, context->stream));
     if (wait) cuda_keep(device, cudaStreamSynchronize(context->stream));
@@ -48,7 +48,7 @@ void cuda_copy(const xc_backend *backend, void *to, const void *from, size_t byt
 
 void cuda_zero(const xc_backend *backend, void *memory, size_t bytes) {
     cuda_device *device = cuda_device_of(backend);
-    const cuda_context *context = cuda_context_try(device);
+    cuda_context *context = cuda_context_try(device);
     if (context != NULL && bytes > 0) cuda_keep(device, cudaMemsetAsync(memory, 0, bytes, context->stream));
 }
 
@@ -61,7 +61,7 @@ size_t cuda_free_memory(const xc_backend *backend) {
 
 void cuda_take_batch_op(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
                         int32_t trials, int32_t batch, uint32_t *index) {
-    const cuda_context *context = cuda_context_try(cuda_device_of(backend));
+    cuda_context *context = cuda_context_try(cuda_device_of(backend));
     if (context == NULL) return;
     cuda_take_batch(order, stride, cursor, trials, batch, index, context->counters, context->stream);
 }

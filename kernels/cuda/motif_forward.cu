@@ -10,6 +10,11 @@
 #define TOGETHER 8           /* positions whose sums a warp has at once */
 #define BLOCK_POSITIONS 800  /* of a block, about */
 #define STRETCH_POSITIONS 96 /* of a warp's stretch of windows, about */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define RESIDENT 2 /* blocks of a multiprocessor that registers are shared among */
+#else
+#define RESIDENT 3
+#endif
 #define NUMBERS (WARPS * TOGETHER * FILTERS / 2)
 
 /* What a warp keeps of a window while it walks through it. */
@@ -125,7 +130,7 @@ DEVICE void walk(walker *w, int n, int first, int last, const uint16_t *codes) {
     }
 }
 
-static __global__ void __launch_bounds__(FILTERS *WARPS, 3) k_motif_fwd(cuda_call c, int each) {
+static __global__ void __launch_bounds__(FILTERS *WARPS, RESIDENT) k_motif_fwd(cuda_call c, int each) {
     XC_DYNAMIC_SHARED(unsigned char, shared);
     float *table = (float *)shared;                                   /* (pairs,25,FILTERS) */
     uint32_t *numbers = (uint32_t *)(table + table_floats(&c.block)); /* (WARPS,TOGETHER,FILTERS / 2) */

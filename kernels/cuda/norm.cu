@@ -4,7 +4,7 @@
 #include "columns.cuh"
 
 /* Sums of v and of v^2, where v is the linear part with bias and the activation before the norm. */
-static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_norm_batch(cuda_call c) {
+static __global__ void __launch_bounds__(COLUMNS *GROUPS, 4) k_norm_batch(cuda_call c) {
     const int t = (int)blockIdx.z, f = chunk_filter(), filters = c.block.filters, end = chunk_end(c.rows);
     const float *z = z_of(&c, t); /* (N,Lc,F) */
     const float bias = f < filters ? bias_of(&c, t, f) : 0;

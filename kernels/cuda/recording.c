@@ -10,7 +10,7 @@ struct xc_recording {
 
 xc_status cuda_record(const xc_backend *backend, xc_error *error) {
     xc_status status;
-    const cuda_context *context;
+    cuda_context *context;
     (void)backend;
     XC_TRY(cuda_context_get(&context, error));
     XC_TRY(CUDA_CHECK(cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal)));
@@ -20,7 +20,7 @@ fail:
 
 xc_status cuda_end_recording(const xc_backend *backend, xc_recording **recording, xc_error *error) {
     xc_status status;
-    const cuda_context *context;
+    cuda_context *context;
     cudaGraph_t graph = NULL;
     (void)backend;
     *recording = NULL;
@@ -43,7 +43,7 @@ fail:
 
 xc_status cuda_replay(const xc_backend *backend, const xc_recording *recording, xc_error *error) {
     xc_status status;
-    const cuda_context *context;
+    cuda_context *context;
     XC_TRY(cuda_context_get(&context, error));
     XC_TRY(CUDA_CHECK(cudaGraphLaunch(recording->graph, context->stream)));
     XC_TRY(cuda_check_launches(cuda_device_of(backend), "a recorded step", error));

@@ -6,11 +6,20 @@
 #define THREADS 256
 #define EACH 4 /* parameters of a thread */
 
+/* x^n by squaring: of a whole n it is as exact as pow, and quicker. */
+DEVICE double power(double x, uint64_t n) {
+    double result = 1;
+    for (; n > 0; n /= 2, x *= x)
+        if (n % 2) result *= x;
+    return result;
+}
+
 /* The learning rate of trial t, with Adam's correction for the step's number. */
 DEVICE float rate_of(const xc_step_args *a, int t) {
-    const double rate = a->learning_rate[t], s = (double)a->step[t] + 1;
-    return (float)(a->kind == XC_ADAM ? rate * sqrt(1 - pow((double)a->beta2, s)) / (1 - pow((double)a->beta1, s))
-                                      : rate);
+    const double rate = a->learning_rate[t];
+    const uint64_t number = a->step[t] + 1;
+    if (a->kind != XC_ADAM) return (float)rate;
+    return (float)(rate * sqrt(1 - power(a->beta2, number)) / (1 - power(a->beta1, number)));
 }
 
 /* Twice the L2 factor of parameter i. */

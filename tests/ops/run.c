@@ -97,6 +97,7 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     assert_int_equal(memory.scratch % 64, 0);
     assert_int_equal(memory.thread_scratch % 64, 0);
     *k = (call){.args = {.block = &c->block, .trials = trials, .batch = c->batch, .training = c->training}};
+    k->args.most_batch = c->batch + c->batch % 3;
     place_tensors(k, backend, c, (size_t)first, (size_t)trials);
     if (c->block.kind == XC_BLOCK_MOTIF) place_dna(k, backend, c, (size_t)first, (size_t)trials);
     const size_t saved_stride = memory.saved + (c->batch % 2 ? 64 : 0);
