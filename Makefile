@@ -66,13 +66,15 @@ EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
 EMU_TESTS := tests/test_emu.c tests/test_emu_faults.c
 CUDNN_TESTS := tests/test_dnn.c tests/test_dnn_real.c
-CUDA_TESTS := $(EMU_TESTS) $(CUDNN_TESTS) tests/test_blas.c tests/test_cuda_step.c
+CUDA_TESTS := $(EMU_TESTS) $(CUDNN_TESTS) tests/test_blas.c tests/test_cuda_step.c tests/test_gpu_model.c
 NO_TESTS := $(if $(HAS_CUDA_HEADERS),$(if $(HAS_CUDNN_HEADERS),,$(CUDNN_TESTS)),$(CUDA_TESTS))
 EMU_LIBS := -lopenblas -lstdc++
 
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(NO_TESTS),$(wildcard tests/test_*.c))) \
            $(if $(wildcard tests/ops/*.c),$(BUILD)/tests/test_ops)
-BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+# What is counted of the CUDA backend on the emulated GPU.
+CUDA_BENCHES := bench/gpu_model.c
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(CUDA_BENCHES)),$(wildcard bench/*.c)))
 PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev \
             $(if $(HAS_CUDA_HEADERS),libopenblas-dev)
 # What some tests want and can do without: the report is looked at in a browser.
@@ -183,14 +185,18 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
-WITH_EMULATED := $(BUILD)/tests/test_ops $(BUILD)/tests/test_golden $(BUILD)/tests/test_cuda_step
-$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o $(BUILD)/tests/test_cuda_step.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
+WITH_EMULATED := $(addprefix $(BUILD)/tests/,test_ops test_golden test_cuda_step test_gpu_model)
+$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o $(BUILD)/tests/test_cuda_step.o $(BUILD)/tests/test_gpu_model.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
 $(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += $(EMU_LIBS)
 $(WITH_EMULATED): $(EMULATED)
 $(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -shared -o $@ $^ $(EMU_LIBS) -lm -lpthread
 
+$(CUDA_BENCHES:%.c=$(BUILD)/%.o): INCLUDE += -isystem $(CUDA)/include
+$(CUDA_BENCHES:%.c=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%.o $(EMULATED) $(LIBRARY)
+	@echo "  link     $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) $(EMU_LIBS)
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -307,6 +313,7 @@ gpu-check:
 	@CUDA=$(CUDA) tests/gpu_check.sh
 
 bench: deps
+	@$(if $(HAS_CUDA_HEADERS),:,echo "  notice   no CUDA toolkit in $(CUDA): left out: $(CUDA_BENCHES)")
 	@$(MAKE) $(PARALLEL) build-benches
 	@bench/run.sh $(BENCHES)
 

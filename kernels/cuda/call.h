@@ -40,7 +40,7 @@ typedef struct cuda_layout {
     size_t partial; /* (chunks,2,F) double */
 
     /* Of a motif block in one pass. */
-    size_t record; /* (N,Lp,ceil(F/32),planes) uint32_t: bit f of the planes is filter f's offset << 1 | kept */
+    size_t record; /* (N,Lp,ceil(F/32),planes) uint32_t: the winners, see motif_pairs.cuh */
     size_t slope;  /* (K,4,F) float: sum over the batch of x (z - mean of z) / n */
     size_t input;  /* (K,4) float: mean of x over the batch */
     size_t bytes;

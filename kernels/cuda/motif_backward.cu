@@ -75,14 +75,13 @@ DEVICE work lay_out(const xc_block *block, unsigned char *shared) {
     return w;
 }
 
-/* This lane's offset << 1 | kept of a window. */
-DEVICE int winner_of_lane(const cuda_call *c, int t, size_t window) {
+/* The number that is recorded of a window for this lane's filter. */
+DEVICE int recorded(const cuda_call *c, int t, size_t window) {
     const int planes = record_planes(&c->block);
     const uint32_t *record = record_of(c, t, window);
-    int bits = 0;
-    if (planes == 0) return 1;
-    for (int p = 0; p < planes; p++) bits |= (int)(record[p] >> threadIdx.x & 1) << p;
-    return bits;
+    int number = 0;
+    for (int p = 0; p < planes; p++) number |= (int)(record[p] >> threadIdx.x & 1) << p;
+    return number;
 }
 
 DEVICE float look_up_one(const cuda_call *c, const affine *norm, const float *table, const uint16_t *codes) {
@@ -97,17 +96,18 @@ DEVICE void pass_window(const cuda_call *c, int t, const affine *norm, const xc_
                         int j, int sequence, int slot, work *w) {
     const xc_block *block = &c->block;
     const size_t filters = (size_t)block->filters, outputs = (size_t)c->batch * (size_t)block->out_length * filters;
-    const int f = (int)(blockIdx.y * FILTERS + threadIdx.x), winner = winner_of_lane(c, t, window);
-    const int place = sequence + j * block->pool - block->pool_pad_left + (winner >> 1);
+    const int f = (int)(blockIdx.y * FILTERS + threadIdx.x), offset = recorded(c, t, window);
+    const bool kept = f < block->filters && offset < block->pool;
+    const int place = kept ? sequence + j * block->pool - block->pool_pad_left + offset : sequence;
     float g = 0;
-    if (f < block->filters && (winner & 1)) {
+    if (kept) {
         const uint32_t threshold = c->training ? xc_dropout_threshold(block->dropout) : 0;
         const float dy = c->dy[(size_t)t * outputs + window * filters + (size_t)f];
         const float u = look_up_one(c, norm, w->table, w->codes + place);
         g = dy * (65536.0f / (65536.0f - (float)threshold)) * activation_slope(activation, u);
     }
     w->gradient[slot * FILTERS + (int)threadIdx.x] = g;
-    w->place[slot * FILTERS + (int)threadIdx.x] = (uint16_t)(f < block->filters ? place : sequence);
+    w->place[slot * FILTERS + (int)threadIdx.x] = (uint16_t)place;
 }
 
 /* Adds a tile to the rows of this warp's pairs, window by window. */

@@ -20,15 +20,15 @@
 /* What a warp keeps of a window while it walks through it. */
 typedef struct best_so_far {
     float value;
-    int offset_kept; /* offset << 1 | kept */
+    int number; /* to be recorded */
     bool none;
 } best_so_far;
 
-DEVICE void meet(best_so_far *best, float value, int offset_kept) {
+DEVICE void meet(best_so_far *best, float value, int number) {
     const bool first_nan = value != value && best->value == best->value;
     if (!best->none && !(value > best->value) && !first_nan) return;
     best->value = value;
-    best->offset_kept = offset_kept;
+    best->number = number;
     best->none = false;
 }
 
@@ -95,7 +95,7 @@ DEVICE void finish_window(const walker *w, size_t window, const best_so_far *bes
     if (w->f < block->filters) w->c->y[(size_t)w->t * outputs + window * filters + (size_t)w->f] = best->value;
     unsigned own = 0;
     for (int p = 0; p < planes; p++) {
-        const unsigned plane = __ballot_sync(ALL_LANES, best->offset_kept >> p & 1);
+        const unsigned plane = __ballot_sync(ALL_LANES, best->number >> p & 1);
         if (w->lane == p) own = plane;
     }
     if (w->lane < planes) record_of(w->c, w->t, window)[w->lane] = own;
@@ -120,7 +120,8 @@ DEVICE void walk(walker *w, int n, int first, int last, const uint16_t *codes) {
             w->clipped += w->f < filters && activation_clips(&w->activation, u[i]);
             if (j == last) continue; /* behind the last window, which no window takes */
             const int kept = bits >> i & 1;
-            meet(&best, kept ? w->drop.factor * activation_value(&w->activation, u[i]) : 0, (l + i - start) * 2 + kept);
+            meet(&best, kept ? w->drop.factor * activation_value(&w->activation, u[i]) : 0,
+                 kept ? l + i - start : block->pool);
             if (l + i + 1 < start + block->pool && l + i + 1 < block->conv_length) continue;
             finish_window(w, (size_t)n * (size_t)block->out_length + (size_t)j, &best);
             best.none = true;

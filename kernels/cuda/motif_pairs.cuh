@@ -69,13 +69,16 @@ DEVICE void load_table(const cuda_call *c, int t, float factor, float *table) {
     }
 }
 
-/* The records of window number `window` of (N Lp) for this block's filters: (planes) words, plane p of which holds bit
- * p of every filter's offset << 1 | kept. */
+/* What backward must know of a window is one number for each filter: the winner's offset, or `pool` where the winner
+ * was dropped. It is recorded in (planes) words for 32 filters, plane p of which holds bit p of each filter's number.
+ */
 static __host__ __device__ inline int record_planes(const xc_block *block) {
+    const int numbers = block->pool + (xc_dropout_threshold(block->dropout) > 0);
     int planes = 0;
-    while ((1 << planes) < block->pool) planes++;
-    return planes > 0 || xc_dropout_threshold(block->dropout) > 0 ? planes + 1 : 0;
+    while ((1 << planes) < numbers) planes++;
+    return planes;
 }
+/* The record of window number `window` of (N Lp), for this block's filters. */
 DEVICE uint32_t *record_of(const cuda_call *c, int t, size_t window) {
     uint32_t *records = (uint32_t *)(saved_of(c, t) + c->at.record); /* (N,Lp,ceil(F/32),planes) */
     return records + (window * gridDim.y + blockIdx.y) * (size_t)record_planes(&c->block);

@@ -51,6 +51,13 @@ typedef struct emu_tally {
 } emu_tally;
 emu_tally emu_get_tally(void);
 
+/* From now on kernels and calls of libraries are only told to `on_launch` when they are asked for, with the lock held,
+ * and nothing is done: device memory is reserved, not filled, copies to it are dropped, and what is brought back is
+ * zeros. So a large model's work can be looked at without doing it. NULL ends it; not while work waits. */
+typedef void emu_on_launch(const emu_kernel *kernel, void *context);
+void emu_set_dry(emu_on_launch *on_launch, void *context);
+bool emu_is_dry(void);
+
 /* Bytes of shared memory that a block of this kernel may have: more than the plain ones only where the program has said
  * so by cudaFuncSetAttribute. */
 size_t emu_shared_limit(const void *function);

@@ -177,7 +177,7 @@ static cudaError_t allocate(void **address, size_t bytes, bool device) {
         free(r);
         return cudaErrorMemoryAllocation;
     }
-    r->mapping = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    r->mapping = mmap(NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (r->mapping == MAP_FAILED) {
         free(r);
         return cudaErrorMemoryAllocation;
@@ -185,7 +185,7 @@ static cudaError_t allocate(void **address, size_t bytes, bool device) {
     if (regions == NULL) emu_explain_faults();
     *r = (region){.next = regions, .mapping = r->mapping, .mapped = whole, .bytes = bytes, .device = device};
     r->start = r->mapping + whole - end;
-    memset(r->mapping, 0xff, whole);
+    if (!emu_is_dry()) memset(r->mapping, 0xff, whole);
     close_edges(r, true);
     if (mprotect(r->mapping + whole, page, PROT_NONE) != 0) abort();
     if (device && opened == 0 && mprotect(r->mapping, whole, PROT_NONE) != 0) abort();

@@ -45,7 +45,10 @@ static bool is_captured(const struct CUgraph_st *graph) {
     return false;
 }
 
+static cudaError_t tell(const emu_work *w);
+
 cudaError_t emu_queue(struct CUstream_st *stream, const emu_work *what) {
+    if (emu_is_dry()) return tell(what);
     if (what->kind == EMU_WAIT && stream->captured == NULL && is_captured(what->event->captured)) {
         stream->captured = what->event->captured; /* the wait draws it into the capture */
         stream->before.count = 0;
@@ -64,6 +67,30 @@ cudaError_t emu_queue(struct CUstream_st *stream, const emu_work *what) {
 static bool can_go(const struct CUstream_st *s) {
     return s->first != NULL && (s->first->kind != EMU_WAIT || s->first->event->done >= s->first->number);
 }
+
+/* ---- looking without doing --------------------------------------------------------------------------------------- */
+
+static emu_on_launch *told;
+static void *told_context;
+
+void emu_set_dry(emu_on_launch *on_launch, void *context) {
+    told = on_launch;
+    told_context = context;
+}
+
+bool emu_is_dry(void) { return told != NULL; }
+
+/* What is asked for is told; only what comes back to the host is written. */
+static cudaError_t tell(const emu_work *w) {
+    const bool launch = w->kind == EMU_KERNEL || w->kind == EMU_CALL;
+    if (launch) told(&w->kernel, told_context);
+    if (w->kind == EMU_RECORD) w->event->done = w->number;
+    if (w->kind == EMU_COPY && !emu_is_device(w->to, w->bytes)) memset(w->to, 0, w->bytes);
+    if (launch) emu_drop_work(w);
+    return cudaSuccess;
+}
+
+/* ---- doing ------------------------------------------------------------------------------------------------------- */
 
 static emu_tally tally;
 
