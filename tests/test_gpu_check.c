@@ -45,11 +45,13 @@ static void test_training(void **state) {
     (void)state;
     outcome result = check_emulated(
         "GPU_CHECK_PARTS='training bench' GPU_CHECK_SEQUENCES=100 GPU_CHECK_EPOCHS=1 "
-        "GPU_CHECK_MODELS=cnn-50");
+        "GPU_CHECK_MODELS=cnn-50 GPU_CHECK_BENCH='--rounds 1 --most 1 --batch 4 cnn-50'");
     assert_contains(result.out, "\ngpu         emulated on the CPU, compute capability ");
     assert_contains(result.out, "cnn-50 exponential, seed 0\n  train_loss                 GPU ");
     assert_contains(result.out, "training: 2 trials, metrics differ by ");
     assert_contains(result.out, "\ntraining   passed ");
+    assert_contains(result.out, "\"bench\":\"packs\",\"device\":\"cuda\",\"model\":\"cnn-50\",\"system\":\"expconv\"");
+    assert_contains(result.out, "\nbench      passed ");
     end(&result);
     result = check_emulated(
         "GPU_CHECK_PARTS=training GPU_CHECK_SEQUENCES=100 GPU_CHECK_EPOCHS=1 "

@@ -18,7 +18,6 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .block = &layer->block,
         .trials = pack->trials,
         .batch = pack->last_batch,
-        .most_batch = pack->batch,
         .training = pack->last_training,
         .team = pack->team,
         .dna = layer->input < 0 ? &pack->dna : NULL,
@@ -38,6 +37,7 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .saved = xc_pack_at(pack, plan->saved[i]),
         .saved_stride = plan->saved_stride[i],
         .scratch = xc_pack_at(pack, plan->forward_scratch[i]),
+        .scratch_bytes = plan->scratch_bytes[i],
         .thread_scratch = pack->team_scratch ? pack->team_scratch : xc_pack_at(pack, plan->thread_scratch),
         .thread_scratch_stride = plan->thread_scratch_bytes,
     };

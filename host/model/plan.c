@@ -92,6 +92,7 @@ static void plan_layer(planner *p, const xc_model *model, const xc_backend *back
     const size_t saved = (size_t)trials * memory.saved;
     const size_t scratch = memory.scratch + (size_t)trials * memory.trial_scratch;
     plan->saved_stride[i] = memory.saved;
+    plan->scratch_bytes[i] = memory.scratch;
     if (memory.thread_scratch > plan->thread_scratch_bytes) plan->thread_scratch_bytes = memory.thread_scratch;
     need(p, &plan->forward_scratch[i], scratch, i, i);
     if (training) {

@@ -159,7 +159,6 @@ typedef struct xc_block_args {
     const xc_block *block; /* (host) */
     int32_t trials;        /* T */
     int32_t batch;         /* N of this call, at most the `batch` given to block_memory */
-    int32_t most_batch;    /* the one given to block_memory; 0: `batch` */
     int32_t training;      /* 1: batch statistics, dropout, running statistics updated; 0: running statistics */
     xc_team *team;         /* (host) threads that may share the work, whose number changes no result; NULL: alone */
 
@@ -192,6 +191,7 @@ typedef struct xc_block_args {
     void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
     void *scratch;        /* `scratch` bytes, then `trial_scratch` bytes for each trial */
+    size_t scratch_bytes; /* `scratch`, as block_memory gave it */
     void *thread_scratch; /* thread i's at i * thread_scratch_stride bytes */
     size_t thread_scratch_stride;
 } xc_block_args;

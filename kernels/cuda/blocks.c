@@ -75,8 +75,7 @@ static void *aligned_workspace(void *scratch) {
 
 static cuda_call call_of(const cuda_device *device, cuda_context *context, const xc_block_args *args) {
     const bool one_pass = in_one_pass(device, args->block);
-    const int32_t most_batch = args->most_batch ? args->most_batch : args->batch;
-    const size_t workspace = one_pass ? 0 : workspace_bytes(context, args->block, most_batch);
+    const size_t workspace = args->scratch_bytes;
     cuda_call call = {
         .block = *args->block,
         .trials = args->trials,

@@ -97,7 +97,6 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     assert_int_equal(memory.scratch % 64, 0);
     assert_int_equal(memory.thread_scratch % 64, 0);
     *k = (call){.args = {.block = &c->block, .trials = trials, .batch = c->batch, .training = c->training}};
-    k->args.most_batch = c->batch + c->batch % 3;
     place_tensors(k, backend, c, (size_t)first, (size_t)trials);
     if (c->block.kind == XC_BLOCK_MOTIF) place_dna(k, backend, c, (size_t)first, (size_t)trials);
     const size_t saved_stride = memory.saved + (c->batch % 2 ? 64 : 0);
@@ -128,6 +127,7 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     args->saved = guarded_pointer(&k->saved);
     args->saved_stride = saved_stride;
     args->scratch = guarded_pointer(&k->scratch);
+    args->scratch_bytes = memory.scratch;
     args->team = team;
     args->thread_scratch = guarded_pointer(&k->thread_scratch);
     args->thread_scratch_stride = memory.thread_scratch;
