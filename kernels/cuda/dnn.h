@@ -5,7 +5,7 @@
  *     x (N,L,C), kernel (K,C,F), z (N,Lc,F); x is 0 outside of its L positions
  *
  * cuDNN is wanted neither by the program nor by the backend: where it is missing, or refuses a shape, the call that
- * opens or plans says so, and the engine's own kernels (conv.cu) do the same sums.
+ * opens or plans says so, and the engine's own kernels (conv_*.cu) do the same sums.
  */
 #ifndef EXPCONV_CUDA_DNN_H
 #define EXPCONV_CUDA_DNN_H
