@@ -66,7 +66,8 @@ EMULATED := $(if $(HAS_CUDA_HEADERS),$(addprefix $(BUILD)/,$(addsuffix .emu.o,$(
 EMULATED_PLUGIN := $(if $(HAS_CUDA_HEADERS),$(BUILD)/libexpconv_cudaemu.so)
 EMU_TESTS := tests/test_emu.c tests/test_emu_faults.c
 CUDNN_TESTS := tests/test_dnn.c tests/test_dnn_real.c
-CUDA_TESTS := $(EMU_TESTS) $(CUDNN_TESTS) tests/test_blas.c tests/test_cuda_step.c tests/test_gpu_model.c
+CUDA_TESTS := $(EMU_TESTS) $(CUDNN_TESTS) tests/test_blas.c tests/test_cuda_step.c tests/test_cuda_stream.c \
+              tests/test_gpu_model.c
 NO_TESTS := $(if $(HAS_CUDA_HEADERS),$(if $(HAS_CUDNN_HEADERS),,$(CUDNN_TESTS)),$(CUDA_TESTS))
 EMU_LIBS := -lopenblas -lstdc++
 
@@ -185,8 +186,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
-WITH_EMULATED := $(addprefix $(BUILD)/tests/,test_ops test_golden test_cuda_step test_gpu_model)
-$(if $(HAS_CUDA_HEADERS),$(BUILD)/tests/ops/test_ops.o $(BUILD)/tests/test_golden.o $(BUILD)/tests/test_cuda_step.o $(BUILD)/tests/test_gpu_model.o): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
+WITH_EMULATED := $(addprefix $(BUILD)/tests/,test_ops test_golden test_cuda_step test_cuda_stream test_gpu_model)
+$(if $(HAS_CUDA_HEADERS),$(addsuffix .o,$(patsubst %/test_ops,%/ops/test_ops,$(WITH_EMULATED)))): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
 $(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += $(EMU_LIBS)
 $(WITH_EMULATED): $(EMULATED)
 $(BUILD)/libexpconv_cudaemu.so: $(EMULATED) $(BUILD)/host/base/error.emu.o

@@ -1,9 +1,12 @@
 /* device_split.c: a split of a data set where the backend can read it: borrowed when host memory will do, copied once
- * otherwise. Training and inference then send nothing but indices.
+ * where there is room, so that training and inference send nothing but indices, and otherwise left to pack_stream.c.
  */
 #include <string.h>
 
 #include "expconv/model.h"
+
+/* Of the free memory, for a copy; what is left is for trials. */
+#define SHARE 0.75
 
 /* A copy of `bytes` at `from` in the backend's memory; stays NULL when there is nothing to copy. */
 static xc_status copy_over(const xc_backend *backend, const void *from, size_t bytes, void **to, xc_error *error) {
@@ -26,12 +29,10 @@ size_t xc_device_split_bytes(const xc_backend *backend, const xc_split *split) {
     return sequences * dna->row_bytes + words * sizeof(uint32_t) + labels * sizeof(float);
 }
 
-xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
-                               xc_error *error) {
+static xc_status copy_split(const xc_split *split, xc_device_split *device, xc_error *error) {
     xc_status status;
+    const xc_backend *backend = device->backend;
     const xc_dna_view *dna = &split->dna;
-    *device = (xc_device_split){.backend = backend, .dna = *dna, .labels = split->labels};
-    if (backend->host_memory) return XC_OK;
     const size_t sequences = dna->sequences;
     const size_t runs = dna->run_start == NULL ? 0 : dna->run_start[sequences];
     const size_t labels = sequences * (size_t)split->classes;
@@ -47,6 +48,49 @@ xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split,
 fail:
     xc_device_split_close(device);
     return status;
+}
+
+/* ---- streamed ---------------------------------------------------------------------------------------------------- */
+
+static xc_device_split view_of(const xc_backend *backend, const xc_split *split) {
+    return (xc_device_split){.backend = backend, .dna = split->dna, .labels = split->labels, .classes = split->classes};
+}
+
+static xc_device_split streamed_view_of(const xc_backend *backend, const xc_split *split) {
+    xc_device_split device = view_of(backend, split);
+    const uint32_t *start = split->dna.run_start;
+    device.streamed = true;
+    for (size_t i = 0; start != NULL && i < split->dna.sequences; i++)
+        if (start[i + 1] - start[i] > device.most_runs) device.most_runs = start[i + 1] - start[i];
+    return device;
+}
+
+static void log_streamed(const xc_backend *backend, size_t bytes, size_t left) {
+    const bool large = bytes >= 1000000000;
+    const double unit = large ? 1e9 : 1e6;
+    const char *name = large ? "GB" : "MB";
+    xc_log(XC_LOG_INFO, "data: %.1f %s do not fit beside trials into the %.1f %s free on %s and are streamed",
+           (double)bytes / unit, name, (double)left / unit, name, backend->name);
+}
+
+xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
+                               xc_error *error) {
+    xc_error none = {0};
+    *device = view_of(backend, split);
+    if (backend->host_memory) return XC_OK;
+    if (backend->send == NULL) return copy_split(split, device, error);
+    const size_t bytes = xc_device_split_bytes(backend, split), left = backend->free_memory(backend);
+    if ((double)bytes <= SHARE * (double)left && copy_split(split, device, &none) == XC_OK) return XC_OK;
+    log_streamed(backend, bytes, left);
+    *device = streamed_view_of(backend, split);
+    return XC_OK;
+}
+
+xc_status xc_device_split_stream(const xc_backend *backend, const xc_split *split, xc_device_split *device,
+                                 xc_error *error) {
+    if (backend->host_memory || backend->send == NULL) return xc_device_split_open(backend, split, device, error);
+    *device = streamed_view_of(backend, split);
+    return XC_OK;
 }
 
 void xc_device_split_close(xc_device_split *device) {

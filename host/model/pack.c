@@ -29,6 +29,7 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
         xc_allocate(&pack->activation, (size_t)model->layer_count * t, sizeof *pack->activation, "activations", error));
     XC_TRY(xc_allocate(&pack->step, t, sizeof *pack->step, "step counts", error));
     XC_TRY(xc_allocate(&pack->total, t, sizeof *pack->total, "clip counts", error));
+    XC_TRY(xc_allocate(&pack->order_lent, t, sizeof *pack->order_lent, "orders", error));
     XC_TRY(xc_allocate(&pack->rate, t, sizeof *pack->rate, "learning rates", error));
     XC_TRY(
         xc_allocate(&pack->class_weights, (size_t)model->classes, sizeof *pack->class_weights, "class weights", error));
@@ -52,12 +53,14 @@ fail:
 void xc_pack_free(xc_pack *pack) {
     if (pack == NULL) return;
     xc_pack_forget(pack);
+    xc_pack_stream_free(pack);
     if (pack->order != NULL) pack->backend->release(pack->backend, pack->order);
     if (pack->memory != NULL) pack->backend->release(pack->backend, pack->memory);
     if (pack->team_scratch != NULL) pack->backend->release(pack->backend, pack->team_scratch);
     free(pack->activation);
     free(pack->step);
     free(pack->total);
+    free(pack->order_lent);
     free(pack->rate);
     free(pack->class_weights);
     free(pack);
@@ -177,6 +180,7 @@ void xc_pack_remove(xc_pack *pack, int32_t slot) {
     assert(slot >= 0 && slot < pack->trials);
     const int32_t last = --pack->trials;
     xc_pack_forget(pack);
+    xc_pack_stream_drop(pack);
     pack->last_batch = 0; /* the outputs of the last forward are no longer where the slots say */
     if (slot == last) return;
     const size_t parameters = pack->model.parameter_count;
@@ -197,6 +201,7 @@ void xc_pack_remove(xc_pack *pack, int32_t slot) {
     if (pack->order != NULL)
         pack->backend->copy(pack->backend, pack->order + (size_t)slot * pack->order_items,
                             pack->order + (size_t)last * pack->order_items, pack->order_items * sizeof(uint32_t));
+    pack->order_lent[slot] = pack->order_lent[last];
     pack->step[slot] = pack->step[last];
     pack->total[slot] = pack->total[last];
     pack->rate[slot] = pack->rate[last];

@@ -21,7 +21,7 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .training = pack->last_training,
         .team = pack->team,
         .dna = layer->input < 0 ? &pack->dna : NULL,
-        .index = xc_pack_at(pack, plan->index),
+        .index = pack->index,
         .x = layer->input < 0 ? NULL : xc_pack_at(pack, plan->y[layer->input]),
         .x_skip = layer->skip < 0 ? NULL : xc_pack_at(pack, plan->y[layer->skip]),
         .parameters = xc_pack_at(pack, plan->parameters),
@@ -94,8 +94,12 @@ void xc_pack_begin(xc_pack *pack, const xc_device_split *split, int32_t batch, b
     assert(batch > 0 && batch <= pack->batch && (pack->training || !training));
     pack->dna = split->dna;
     pack->labels = split->labels;
+    pack->index = xc_pack_at(pack, pack->plan.index);
+    pack->source = split->dna.bases;
     pack->last_batch = batch;
     pack->last_training = training;
+    pack->last_streamed = split->streamed;
+    if (split->streamed) xc_pack_stream_show(pack);
     for (int32_t i = 0; training && i < pack->model.layer_count; i++) count_exponentials(pack, i);
 }
 
@@ -140,9 +144,11 @@ xc_status xc_pack_forward(xc_pack *pack, const xc_device_split *split, const uin
                           bool training, xc_error *error) {
     xc_status status;
     XC_TRY(xc_pack_check_split(pack, split, false, error));
+    if (split->streamed) XC_TRY(xc_pack_stream_bring(pack, split, index, batch, error));
     xc_pack_begin(pack, split, batch, training);
-    pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.index), index,
-                          (size_t)pack->trials * (size_t)batch * sizeof *index);
+    if (!split->streamed)
+        pack->backend->upload(pack->backend, xc_pack_at(pack, pack->plan.index), index,
+                              (size_t)pack->trials * (size_t)batch * sizeof *index);
     XC_TRY(xc_pack_run_forward(pack, error));
     return XC_OK;
 fail:
@@ -155,6 +161,7 @@ void xc_pack_logits(const xc_pack *pack, float *logits) {
     pack->backend->download(
         pack->backend, logits, xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]),
         (size_t)pack->trials * (size_t)pack->last_batch * (size_t)pack->model.classes * sizeof *logits);
+    xc_pack_stream_waited(pack);
 }
 
 const float *xc_pack_lend_logits(const xc_pack *pack) {
@@ -171,7 +178,7 @@ xc_status xc_pack_run_loss(xc_pack *pack, xc_loss_kind kind, bool weighted, xc_e
         .classes = pack->model.classes,
         .logits = xc_pack_at(pack, pack->plan.y[last]),
         .labels = pack->labels,
-        .index = xc_pack_at(pack, pack->plan.index),
+        .index = pack->index,
         .class_weights = weighted ? xc_pack_at(pack, pack->plan.class_weights) : NULL,
         .dlogits = pack->last_training ? xc_pack_at(pack, pack->plan.dy[last]) : NULL,
         .loss = xc_pack_at(pack, pack->plan.loss),
@@ -187,6 +194,7 @@ xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_wei
     XC_TRY(xc_pack_run_loss(pack, kind, xc_pack_send_class_weights(pack, class_weights), error));
     pack->backend->download(pack->backend, loss, xc_pack_at(pack, pack->plan.loss),
                             (size_t)pack->trials * sizeof *loss);
+    xc_pack_stream_waited(pack);
 fail:
     return status;
 }
@@ -222,6 +230,7 @@ fail:
 }
 
 xc_status xc_pack_backward(xc_pack *pack, xc_error *error) {
+    xc_pack_stream_read(pack);
     const xc_status status = xc_pack_run_backward(pack, error);
     pack->last_batch = 0; /* the gradients may have taken the memory of the outputs */
     return status;

@@ -212,13 +212,31 @@ static int choose_threads(int threads, size_t items, size_t batch) {
     return (size_t)threads < batches ? threads : batches > 0 ? (int)batches : 1;
 }
 
+/* Without labels, which nobody wants here: where the backend can, read once or twice as it is instead of copied. */
+static xc_status open_data(const xc_backend *backend, const xc_split *split, xc_device_split *device, xc_error *error) {
+    const xc_status status = xc_device_split_stream(backend, split, device, error);
+    if (device->streamed) device->labels = NULL;
+    return status;
+}
+
+/* What a split takes that so many threads read: a copy for all, or a batch for each. */
+static size_t data_bytes(const xc_backend *backend, const xc_split *split, int threads, size_t batch) {
+    xc_device_split device;
+    if (backend->send == NULL) return xc_device_split_bytes(backend, split);
+    open_data(backend, split, &device, NULL);
+    const size_t bytes = (size_t)threads * xc_device_split_batch_bytes(&device, 1, (int32_t)batch);
+    xc_device_split_close(&device);
+    return bytes;
+}
+
 size_t xc_filters_bytes(const xc_model *model, const xc_backend *backend, const xc_split *split, int threads) {
     const size_t items = xc_split_items(split);
     xc_model first;
     xc_model_first_block(model, &first);
     const size_t batch = choose_batch(backend, &first, items);
     const size_t pack = xc_pack_bytes(&first, backend, 1, (int32_t)batch, false);
-    return (size_t)choose_threads(threads, items, batch) * pack + xc_device_split_bytes(backend, split);
+    const int used = choose_threads(threads, items, batch);
+    return (size_t)used * pack + data_bytes(backend, split, used, batch);
 }
 
 xc_status xc_ppm_extract(const xc_network *network, const xc_backend *backend, const xc_split *split,
@@ -252,7 +270,7 @@ xc_status xc_ppm_extract(const xc_network *network, const xc_backend *backend, c
     XC_TRY(xc_allocate(&work.largest, work.plan.filters, sizeof *work.largest, "filters", error));
     XC_TRY(xc_allocate(&work.again, work.plan.filters, sizeof *work.again, "filters", error));
     XC_TRY(xc_allocate(&work.worker, (size_t)work.threads, sizeof *work.worker, "threads", error));
-    XC_TRY(xc_device_split_open(backend, split, &work.device, error));
+    XC_TRY(open_data(backend, split, &work.device, error));
     XC_TRY(count_windows(&work, error));
     for (uint32_t i = 0; i < options->threshold_count; i++)
         XC_TRY(make_motifs(&work.plan, &work.worker[0].collector.counts, rank[i], &motifs[i], error));

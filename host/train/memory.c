@@ -3,12 +3,23 @@
  */
 #include "room.h"
 
+/* Bytes of a batch of the larger one of two splits, when these are streamed. */
+static size_t batch_bytes(const xc_train_data *data, xc_split_name one, xc_split_name other, int32_t trials,
+                          int32_t batch) {
+    const size_t first = xc_device_split_batch_bytes(&data->split[one], trials, batch);
+    const size_t second = xc_device_split_batch_bytes(&data->split[other], trials, batch);
+    return first > second ? first : second;
+}
+
 size_t xc_train_bytes(const xc_backend *backend, const xc_train_data *data, const xc_config *config,
                       const xc_model *model, int32_t trials) {
     const int32_t batch = xc_batch_needed(&config->train, data->dataset);
     const size_t items = xc_split_items(&data->dataset->split[XC_TRAIN]);
-    const size_t orders = (size_t)trials * items * sizeof(uint32_t);
-    return xc_pack_bytes(model, backend, trials, batch, true) + orders + xc_pack_bytes(model, backend, 1, batch, false);
+    const size_t orders = data->split[XC_TRAIN].streamed ? 0 : (size_t)trials * items * sizeof(uint32_t);
+    const size_t training = xc_pack_bytes(model, backend, trials, batch, true) + orders;
+    const size_t inference = xc_pack_bytes(model, backend, 1, batch, false);
+    const size_t streamed = 2 * batch_bytes(data, XC_TRAIN, XC_VALID, trials, batch);
+    return training + streamed + inference + batch_bytes(data, XC_VALID, XC_TEST, 1, batch);
 }
 
 void xc_bytes_write(size_t bytes, char text[24]) {

@@ -289,6 +289,15 @@ struct xc_backend {
     xc_status (*replay)(const xc_backend *backend, const xc_recording *recording, xc_error *error);
     void (*forget)(const xc_backend *backend, xc_recording *recording);
 
+    /* Sends, which go on beside what is computed; NULL where memory is the host's. Staging is memory of the host that
+     * is read while the host goes on (NULL: there is none); its contents stay until something that was asked for after
+     * await_sent has been waited for. What a thread sends comes in its order, and waits for none of its ops.
+     * await_sent, outside of recordings: what this thread asks for from now on comes after all that it has sent. */
+    void *(*allocate_staging)(const xc_backend *backend, size_t bytes);
+    void (*release_staging)(const xc_backend *backend, void *staging);
+    void (*send)(const xc_backend *backend, void *to, const void *staging, size_t bytes);
+    void (*await_sent)(const xc_backend *backend);
+
     void (*block_memory)(const xc_backend *backend, const xc_block *block, int32_t batch, xc_block_memory *memory);
 
     /* The ops, in the order of kernels/ops.def. Thread safe: calls on different arguments may run at the same time. */

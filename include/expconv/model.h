@@ -274,20 +274,35 @@ void xc_pack_get(const xc_pack *pack, int32_t slot, xc_trial_state *state);
 void xc_pack_remove(xc_pack *pack, int32_t slot);
 int32_t xc_pack_trials(const xc_pack *pack);
 
-/* A split where the backend can read it: borrowed when host memory will do, otherwise a copy. The split must outlive
- * it. */
+/* A split where the backend can read it: borrowed when host memory will do, otherwise a copy; or, where the backend has
+ * no room for one, streamed: dna and labels are the host's, and packs bring them over batch by batch. The split must
+ * outlive it. */
 typedef struct xc_device_split {
     const xc_backend *backend;
     xc_dna_view dna;
     const float *labels; /* (sequences,classes) or NULL */
+    int32_t classes;
+    bool streamed;
+    uint32_t most_runs; /* of N in any one sequence; of a streamed split */
     void *owned[4];
 } xc_device_split;
+
+/* A copy takes three quarters of the free memory at most, where the backend can do without; a line of the log says what
+ * is streamed. XC_MEMORY where there is no room and the backend cannot stream. */
 xc_status xc_device_split_open(const xc_backend *backend, const xc_split *split, xc_device_split *device,
                                xc_error *error);
 void xc_device_split_close(xc_device_split *device);
 
-/* Bytes of backend memory that the split takes there; 0 when it is borrowed. */
+/* Streamed where the backend can, whatever room it has; otherwise as above. For who reads a split once or twice. */
+xc_status xc_device_split_stream(const xc_backend *backend, const xc_split *split, xc_device_split *device,
+                                 xc_error *error);
+
+/* Bytes of backend memory that a copy of the split takes there; 0 when it is borrowed. */
 size_t xc_device_split_bytes(const xc_backend *backend, const xc_split *split);
+
+/* Bytes of backend memory that a batch of a streamed split takes; 0 for others. A pack takes what its largest split
+ * wants: for two batches when it trains, otherwise for one. */
+size_t xc_device_split_batch_bytes(const xc_device_split *split, int32_t trials, int32_t batch);
 
 /* Forward of `batch` sequences for every trial: index (T,batch) in host memory. In training mode batch norm uses the
  * batch and dropout acts. The logits stay in the pack. */
@@ -313,12 +328,17 @@ typedef struct xc_optimizer {
 /* learning_rate (T). Counts the step of each trial. */
 xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float *learning_rate, xc_error *error);
 
-/* The order in which slot t goes through its items from now on, copied to the backend: indices into a split, from the
- * first. All slots have the same number of items, and set theirs before the next xc_pack_train_forward. */
+/* The order in which slot t goes through its items from now on: indices into a split, from the first. Copied to the
+ * backend; of a streamed split read where it is, so that it stays until the slot's next order or trial. All slots have
+ * the same number of items, and set theirs before the next xc_pack_train_forward. */
 xc_status xc_pack_set_order(xc_pack *pack, int32_t slot, const uint32_t *order, size_t items, xc_error *error);
 
-/* Takes the memory for orders of so many items, which the first xc_pack_set_order takes otherwise. */
-xc_status xc_pack_reserve_order(xc_pack *pack, size_t items, xc_error *error);
+/* Takes the memory for orders of so many items of the split that is trained on. Before the first xc_pack_set_order when
+ * the split is streamed; of others that call takes it otherwise. */
+xc_status xc_pack_reserve_order(xc_pack *pack, const xc_device_split *split, size_t items, xc_error *error);
+
+/* Takes the memory for batches of a streamed split, which its first batch takes otherwise; none for others. */
+xc_status xc_pack_reserve_split(xc_pack *pack, const xc_device_split *split, xc_error *error);
 
 /* The next `batch` items of every trial's order: forward in training mode, and the mean loss of each trial (T). Then
  * xc_pack_train_backward, back through all blocks and one optimizer step. Both are the calls above, but nothing goes to

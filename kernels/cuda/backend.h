@@ -20,9 +20,12 @@ typedef struct cuda_device {
 
 static inline cuda_device *cuda_device_of(const xc_backend *backend) { return backend->context; }
 
-/* What a thread of the host has of the device: all that it asks for is done in the order in which it asks. */
+/* What a thread of the host has of the device: all that it asks for is done in the order in which it asks, but for what
+ * it sends. */
 typedef struct cuda_context {
     cudaStream_t stream;
+    cudaStream_t sends; /* copies beside what the other one does */
+    cudaEvent_t sent;
     unsigned *counters; /* (CUDA_COUNTERS) on the device, 0 between launches: see last_block.cuh */
     cuda_blas *blas;
     cuda_dnn *dnn;    /* opened when a block first wants it */
@@ -51,6 +54,10 @@ void cuda_download(const xc_backend *backend, void *to_host, const void *from, s
 void cuda_copy(const xc_backend *backend, void *to, const void *from, size_t bytes);
 void cuda_zero(const xc_backend *backend, void *memory, size_t bytes);
 size_t cuda_free_memory(const xc_backend *backend);
+void *cuda_allocate_staging(const xc_backend *backend, size_t bytes);
+void cuda_release_staging(const xc_backend *backend, void *staging);
+void cuda_send(const xc_backend *backend, void *to, const void *staging, size_t bytes);
+void cuda_await_sent(const xc_backend *backend);
 void cuda_take_batch_op(const xc_backend *backend, const uint32_t *order, size_t stride, uint32_t *cursor,
                         int32_t trials, int32_t batch, uint32_t *index);
 

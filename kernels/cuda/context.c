@@ -1,6 +1,6 @@
-/* context.c: what each thread of the host has of the device: a stream, counters for sums over blocks, libraries. Packs that
- * different threads train do not wait for each other, and nothing that one of them leaves between two launches is
- * another's.
+/* context.c: what each thread of the host has of the device: a stream, another for what it sends, counters for sums over
+ * blocks, libraries. Packs that different threads train do not wait for each other, and nothing that one of them leaves
+ * between two launches is another's.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,6 +13,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void close_context(void *value) {
     cuda_context *context = value;
     if (context == NULL) return;
+    if (context->sends) {
+        cudaStreamSynchronize(context->sends);
+        cudaStreamDestroy(context->sends);
+    }
+    if (context->sent) cudaEventDestroy(context->sent);
     if (context->stream) {
         cudaStreamSynchronize(context->stream);
         cudaStreamDestroy(context->stream);
@@ -31,6 +36,8 @@ static xc_status open_context(cuda_context **out, xc_error *error) {
     const size_t bytes = CUDA_COUNTERS * sizeof *context->counters;
     if (context == NULL) return xc_fail(error, XC_MEMORY, "no memory for a thread that uses the GPU");
     XC_TRY(CUDA_CHECK(cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking)));
+    XC_TRY(CUDA_CHECK(cudaStreamCreateWithFlags(&context->sends, cudaStreamNonBlocking)));
+    XC_TRY(CUDA_CHECK(cudaEventCreateWithFlags(&context->sent, cudaEventDisableTiming)));
     XC_TRY(CUDA_CHECK(cudaMalloc((void **)&context->counters, bytes)));
     XC_TRY(CUDA_CHECK(cudaMemsetAsync(context->counters, 0, bytes, context->stream)));
     XC_TRY(cuda_blas_open(&context->blas, error));

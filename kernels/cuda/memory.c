@@ -1,5 +1,5 @@
-/* memory.c: the backend's memory, on the device, and copies, in the order of the thread's stream. These functions have
- * no way to tell a failure: the first is kept, and the next op fails with it.
+/* memory.c: the backend's memory, on the device, and copies, in the order of the thread's stream or beside it. These
+ * functions have no way to tell a failure: the first is kept, and the next op fails with it.
  */
 #include <stdint.h>
 
@@ -51,6 +51,37 @@ void cuda_zero(const xc_backend *backend, void *memory, size_t bytes) {
     cuda_context *context = cuda_context_try(device);
     if (context != NULL && bytes > 0) cuda_keep(device, cudaMemsetAsync(memory, 0, bytes, context->stream));
 }
+
+/* ---- sends ------------------------------------------------------------------------------------------------------- */
+
+void *cuda_allocate_staging(const xc_backend *backend, size_t bytes) {
+    void *staging = NULL;
+    (void)backend;
+    if (cudaMallocHost(&staging, bytes) == cudaSuccess) return staging;
+    cudaGetLastError(); /* told by NULL: not again by the next launch */
+    return NULL;
+}
+
+void cuda_release_staging(const xc_backend *backend, void *staging) {
+    if (staging != NULL) cuda_keep(cuda_device_of(backend), cudaFreeHost(staging));
+}
+
+void cuda_send(const xc_backend *backend, void *to, const void *staging, size_t bytes) {
+    cuda_device *device = cuda_device_of(backend);
+    const cuda_context *context = cuda_context_try(device);
+    if (context != NULL && bytes > 0)
+        cuda_keep(device, cudaMemcpyAsync(to, staging, bytes, cudaMemcpyHostToDevice, context->sends));
+}
+
+void cuda_await_sent(const xc_backend *backend) {
+    cuda_device *device = cuda_device_of(backend);
+    const cuda_context *context = cuda_context_try(device);
+    if (context == NULL) return;
+    cuda_keep(device, cudaEventRecord(context->sent, context->sends));
+    cuda_keep(device, cudaStreamWaitEvent(context->stream, context->sent, 0));
+}
+
+/* ---- what else there is ------------------------------------------------------------------------------------------ */
 
 size_t cuda_free_memory(const xc_backend *backend) {
     size_t left = 0, all = 0;
