@@ -37,6 +37,11 @@ xc_status cuda_context_get(cuda_context **context, xc_error *error);
 /* The same for a function that has no error to fill in: NULL where it cannot be made, which is kept. */
 cuda_context *cuda_context_try(cuda_device *device);
 
+/* Held by a thread that captures, and by one for which a library chooses an algorithm: a version of cuBLASLt is known
+ * that refuses to while any stream is captured, and neither takes long. The same thread may hold it twice. */
+void cuda_lock_capture(void);
+void cuda_unlock_capture(void);
+
 /* XC_OK, or XC_DEVICE with a line that names the call, the code and what to do. */
 xc_status cuda_check(cudaError_t code, const char *call, xc_error *error);
 #define CUDA_CHECK(call) cuda_check(call, #call, error)

@@ -274,7 +274,10 @@ static xc_status find_plan(cuda_blas *blas, const cuda_product *product, blas_pl
         }
     XC_TRY(xc_allocate(&made, 1, sizeof *made, "the plan of a matrix product", error));
     made->key = key;
-    XC_TRY(choose_algorithm(blas, made, product, error));
+    cuda_lock_capture();
+    status = choose_algorithm(blas, made, product, error);
+    cuda_unlock_capture();
+    XC_TRY(status);
     made->next = blas->plans;
     blas->plans = *out = made;
     return XC_OK;
@@ -319,7 +322,10 @@ static xc_status find_fit(const cuda_blas *blas, blas_plan *plan, const cuda_pro
     XC_TRY(xc_allocate(&made, 1, sizeof *made, "the plan of a matrix product", error));
     made->trials = product->trials;
     memcpy(made->strides, strides, sizeof strides);
-    XC_TRY(check_fit(blas, plan, made, product, error));
+    cuda_lock_capture();
+    status = check_fit(blas, plan, made, product, error);
+    cuda_unlock_capture();
+    XC_TRY(status);
     made->next = plan->fits;
     plan->fits = *out = made;
     return XC_OK;

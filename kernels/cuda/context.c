@@ -1,6 +1,6 @@
-/* context.c: what each thread of the host has of the device: a stream, another for what it sends, counters for sums over
- * blocks, libraries. Packs that different threads train do not wait for each other, and nothing that one of them leaves
- * between two launches is another's.
+/* context.c: what each thread of the host has of the device: a stream, another for what it sends, counters for sums
+ * over blocks, libraries. Packs that different threads train do not wait for each other, and nothing that one of them
+ * leaves between two launches is another's.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -29,6 +29,27 @@ static void close_context(void *value) {
 }
 
 static void make_key(void) { pthread_key_create(&key, close_context); }
+
+/* ---- the lock ---------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t capture;
+
+static void make_capture(void) {
+    pthread_mutexattr_t twice;
+    pthread_mutexattr_init(&twice);
+    pthread_mutexattr_settype(&twice, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&capture, &twice);
+    pthread_mutexattr_destroy(&twice);
+}
+
+void cuda_lock_capture(void) {
+    static pthread_once_t made = PTHREAD_ONCE_INIT;
+    pthread_once(&made, make_capture);
+    pthread_mutex_lock(&capture);
+}
+void cuda_unlock_capture(void) { pthread_mutex_unlock(&capture); }
+
+/* ---- contexts ---------------------------------------------------------------------------------------------------- */
 
 static xc_status open_context(cuda_context **out, xc_error *error) {
     xc_status status = XC_OK;

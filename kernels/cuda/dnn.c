@@ -75,7 +75,10 @@ static xc_status find_plan(cuda_dnn *dnn, const cuda_convolution *shape, const d
         plan->next = dnn->plans;
         dnn->plans = plan;
     } else {
-        XC_TRY(make_plan(dnn, shape, error));
+        cuda_lock_capture();
+        status = make_plan(dnn, shape, error);
+        cuda_unlock_capture();
+        XC_TRY(status);
     }
     *found = dnn->plans;
 fail:

@@ -13,8 +13,11 @@ xc_status cuda_record(const xc_backend *backend, xc_error *error) {
     cuda_context *context;
     (void)backend;
     XC_TRY(cuda_context_get(&context, error));
+    cuda_lock_capture(); /* until the recording ends */
     XC_TRY(CUDA_CHECK(cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal)));
+    return XC_OK;
 fail:
+    if (context != NULL) cuda_unlock_capture();
     return status;
 }
 
@@ -24,8 +27,10 @@ xc_status cuda_end_recording(const xc_backend *backend, xc_recording **recording
     cudaGraph_t graph = NULL;
     (void)backend;
     *recording = NULL;
-    XC_TRY(cuda_context_get(&context, error));
-    XC_TRY(CUDA_CHECK(cudaStreamEndCapture(context->stream, &graph)));
+    XC_TRY(cuda_context_get(&context, error)); /* there since the recording began */
+    status = CUDA_CHECK(cudaStreamEndCapture(context->stream, &graph));
+    cuda_unlock_capture();
+    XC_TRY(status);
     *recording = calloc(1, sizeof **recording);
     if (*recording == NULL) {
         status = xc_fail(error, XC_MEMORY, "no memory for a recording");
