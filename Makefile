@@ -262,18 +262,21 @@ SANITIZE_thread   := -fsanitize=thread
 SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
 # What runs on the emulated GPU, for `make test`: kernels, their host and the tests with sanitizers, beside the library as
 # it is. The second argument is XC_TEST_SMALL (tests/ops/cases.c).
-EMU_SANITIZED := test_emu test_emu_faults test_blas $(if $(HAS_CUDNN_HEADERS),test_dnn)
+EMU_SANITIZED := test_emu test_emu_faults test_blas $(if $(HAS_CUDNN_HEADERS),test_dnn) test_cuda_stream test_ops
+EMU_SANITIZED_address := $(EMU_SANITIZED) test_cuda_step test_golden
+EMU_SANITIZED_thread  := $(EMU_SANITIZED)
 # ThreadSanitizer wants memory where it expects it; where Linux places it more freely than by 28 bits, it is asked not to.
 CALM_thread   = $(shell test "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 || echo setarch -R)
-RUN_EMU       = $(foreach test,$(EMU_SANITIZED) test_ops,\
+RUN_EMU       = $(foreach test,$(EMU_SANITIZED_$(1)),\
                 "$(strip $(CALM_$(1)) $(BUILD)/emu-$(1)/tests/$(test) $(WORD_$(test)))")
 WORD_test_ops := cudaemu
+WORD_test_golden := cudaemu
 # Convolutions of all sizes by cuDNN, which otherwise has the large ones alone.
 RUN_CUDNN := $(if $(HAS_CUDNN_HEADERS),"env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_ops conv_block_backward/cudaemu" \
              "env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_golden cudaemu")
 define BUILD_EMU
 @$(MAKE) $(PARALLEL) BUILD=$(BUILD)/emu-$(1) OBJECTS= CFLAGS="-O1 -g $(SANITIZE_$(1)) -DXC_TEST_SMALL=$(2)" \
-  LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/emu-$(1)/tests/,$(EMU_SANITIZED) test_ops)
+  LDFLAGS="$(SANITIZE_$(1))" $(addprefix $(BUILD)/emu-$(1)/tests/,$(EMU_SANITIZED_$(1)))
 endef
 define SANITIZE
 @$(MAKE) $(PARALLEL) BUILD=$(BUILD)/$(1) LIBRARY=$(BUILD)/$(1)/libexpconv.a CFLAGS="-O1 -g $(SANITIZE_$(1))" \
