@@ -71,14 +71,17 @@ static xc_block_op backward_op(const xc_backend *backend, xc_block_kind kind) {
 
 /* ---- what the host knows ----------------------------------------------------------------------------------------- */
 
+static xc_status check_labels(const float *labels, xc_error *error) {
+    if (labels != NULL) return XC_OK;
+    return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
+}
+
 xc_status xc_pack_check_split(const xc_pack *pack, const xc_device_split *split, bool labels, xc_error *error) {
     if ((int32_t)split->dna.length != pack->model.length)
         return xc_fail(error, XC_INPUT,
                        "model %s is for sequences of %d bases but these have %u; give data of that length",
                        pack->model.name, pack->model.length, split->dna.length);
-    if (labels && split->labels == NULL)
-        return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
-    return XC_OK;
+    return labels ? check_labels(split->labels, error) : XC_OK;
 }
 
 /* How many values the exponentials of layer i are about to see: what the clipped ones are a part of. */
@@ -189,8 +192,7 @@ xc_status xc_pack_run_loss(xc_pack *pack, xc_loss_kind kind, bool weighted, xc_e
 xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_weights, double *loss, xc_error *error) {
     xc_status status;
     assert(pack->last_batch > 0);
-    if (pack->labels == NULL)
-        return xc_fail(error, XC_INPUT, "the data has no labels, and a loss needs them; use a file with labels");
+    XC_TRY(check_labels(pack->labels, error));
     XC_TRY(xc_pack_run_loss(pack, kind, xc_pack_send_class_weights(pack, class_weights), error));
     pack->backend->download(pack->backend, loss, xc_pack_at(pack, pack->plan.loss),
                             (size_t)pack->trials * sizeof *loss);

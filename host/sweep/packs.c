@@ -33,10 +33,6 @@ typedef struct planner {
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
-static bool ended(const xc_trial *trial) {
-    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
-}
-
 /* Trials that have not ended, shape by shape. */
 static xc_status queue_trials(planner *p, xc_error *error) {
     xc_status status = XC_OK;
@@ -45,11 +41,11 @@ static xc_status queue_trials(planner *p, xc_error *error) {
     bool *queued = NULL; /* (grid->count) */
     XC_TRY(xc_allocate(&queued, grid->count, sizeof *queued, "the queue", error));
     for (size_t i = 0; i < grid->count; i++) {
-        if (ended(&grid->trial[i]) || queued[i]) continue;
+        if (xc_trial_ended(&grid->trial[i]) || queued[i]) continue;
         shape *new = &p->shapes[p->shape_count++];
         *new = (shape){.first = queue->trials, .config = grid->trial[i].config};
         for (size_t j = i; j < grid->count; j++) {
-            if (ended(&grid->trial[j]) || queued[j]) continue;
+            if (xc_trial_ended(&grid->trial[j]) || queued[j]) continue;
             if (j > i && !xc_trials_fit(new->config, grid->trial[j].config)) continue;
             queued[j] = true;
             queue->trial[queue->trials++] = &grid->trial[j];

@@ -18,8 +18,7 @@ xc_status xc_progress_open(xc_progress *progress, const xc_grid *grid, size_t it
     XC_TRY(xc_allocate(&progress->epochs, grid->count, sizeof *progress->epochs, "the progress line", error));
     XC_TRY(xc_allocate(&progress->ended, grid->count, sizeof *progress->ended, "the progress line", error));
     for (size_t i = 0; i < grid->count; i++) {
-        const xc_trial_status state = grid->trial[i].status;
-        progress->ended[i] = state == XC_TRIAL_DONE || state == XC_TRIAL_DIVERGED;
+        progress->ended[i] = xc_trial_ended(&grid->trial[i]);
         progress->done += progress->ended[i];
     }
 fail:

@@ -41,10 +41,6 @@ fail:
 
 /* ---- what earlier runs have done -------------------------------------------------------------------------------- */
 
-static bool ended(const xc_trial *trial) {
-    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
-}
-
 static xc_status read_states(struct sweep *sweep, xc_error *error) {
     xc_status status = XC_OK;
     XC_TRY(xc_sweep_read_manifest(&sweep->grid, sweep->options->folder, error));
@@ -136,7 +132,8 @@ static bool put_back(struct sweep *sweep, xc_queued_pack pack, int working_then,
     *leave = working > 1;
     if (!sweep->failed && (working > 1 || working < working_then))
         for (size_t i = pack.first; i < pack.first + pack.count; i++)
-            if (!ended(sweep->queue.trial[i])) sweep->queue.trial[pack.first + unfinished++] = sweep->queue.trial[i];
+            if (!xc_trial_ended(sweep->queue.trial[i]))
+                sweep->queue.trial[pack.first + unfinished++] = sweep->queue.trial[i];
     if (unfinished > 0) {
         sweep->queue.pack[sweep->queue.packs++] = (xc_queued_pack){pack.first, unfinished};
         if (*leave) atomic_fetch_sub(&sweep->working, 1);
@@ -170,7 +167,7 @@ static void work(void *context, int thread) {
             status =
                 xc_train_pack(sweep->ground.backend, &sweep->ground.data, trials, (int32_t)pack.count, &events, &error);
         size_t unfinished = 0;
-        for (size_t i = 0; i < pack.count; i++) unfinished += !ended(trials[i]);
+        for (size_t i = 0; i < pack.count; i++) unfinished += !xc_trial_ended(trials[i]);
         xc_progress_pack_ended(&sweep->progress, unfinished);
         const bool again = status == XC_MEMORY && put_back(sweep, pack, working_then, &leave);
         if (leave && again) return;

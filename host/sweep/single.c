@@ -110,7 +110,7 @@ xc_status xc_sweep_single(const xc_config *config, const xc_sweep_options *optio
     XC_TRY(xc_ground_open(&grid, options, &ground, error));
     XC_TRY(xc_sweep_claim_folder(grid.trial->config, &grid, options->folder, &lock, error));
     XC_TRY(xc_trial_read_results(grid.trial, error));
-    if (grid.trial->status == XC_TRIAL_DONE || grid.trial->status == XC_TRIAL_DIVERGED)
+    if (xc_trial_ended(grid.trial))
         xc_log(XC_LOG_INFO, "%s: trained already", options->folder);
     else
         XC_TRY(train(&grid, &ground, threads, error));

@@ -81,10 +81,6 @@ static void write_number(FILE *stream, double value) {
     xc_number_write(stream, value);
 }
 
-static bool finished(const xc_trial *trial) {
-    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
-}
-
 void xc_sweep_write_field(FILE *stream, const char *text) {
     for (; *text; text++) fputc(*text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text, stream);
 }
@@ -121,7 +117,7 @@ xc_status xc_sweep_write_results(const xc_grid *grid, const char *folder, xc_err
     fputc('\n', file.stream);
     for (size_t i = 0; i < grid->count; i++) {
         const xc_trial *trial = &grid->trial[i];
-        if (!finished(trial)) continue;
+        if (!xc_trial_ended(trial)) continue;
         write_varied(file.stream, grid, trial, grid->varied_count);
         fprintf(file.stream, "\t%s", xc_trial_status_word(trial->status));
         for (int column = 0; column < columns; column++) write_number(file.stream, column_value(grid, i, column));
@@ -156,7 +152,7 @@ static void write_setting(FILE *stream, const xc_grid *grid, int32_t settings, s
     size_t ended = 0, diverged = 0;
     const int columns = count_columns(grid);
     for (size_t i = first; i < first + count; i++) {
-        ended += finished(&grid->trial[i]);
+        ended += xc_trial_ended(&grid->trial[i]);
         diverged += grid->trial[i].status == XC_TRIAL_DIVERGED;
     }
     if (ended == 0) return;

@@ -1,8 +1,8 @@
 /* claim.c: a trial's folder belongs to one config. It is claimed by writing config.yaml, and refused to every other
  * config, saying where the two differ. The text is compared, not the values: the same config always writes the same
  * text, and one that an earlier version wrote is written anew first, with the defaults of the keys it did not know. The
- * filters section may change, at the price of what was measured by it: training does not depend on it. What
- * those measures are, the caller knows.
+ * filters section may change, at the price of what was measured by it: training does not depend on it. What those
+ * measures are, the caller knows.
  */
 #include <stdlib.h>
 #include <string.h>

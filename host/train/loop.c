@@ -71,8 +71,8 @@ static void mark_diverged(train_loop *loop) {
     }
 }
 
-/* Forward, loss, backward and step on the next `batch` items of each trial's order. A trial that diverges is
- * carried through the step, because the others' activations must stay where they are, and leaves after it. */
+/* Forward, loss, backward and step on the next `batch` items of each trial's order. A trial that diverges is carried
+ * through the step, because the others' activations must stay where they are, and leaves after it. */
 static xc_status step(train_loop *loop, size_t batch, xc_error *error) {
     xc_status status = XC_OK;
     const int32_t trials = xc_pack_trials(loop->pack);
@@ -227,7 +227,7 @@ static xc_status find_unfinished(const train_loop *loop, xc_trial *const *trials
     for (int32_t i = 0; i < count; i++) {
         XC_TRY(xc_trial_claim_folder(trials[i], NULL, error));
         XC_TRY(xc_trial_read_results(trials[i], error));
-        if (trials[i]->status == XC_TRIAL_DONE || trials[i]->status == XC_TRIAL_DIVERGED) {
+        if (xc_trial_ended(trials[i])) {
             xc_finish_clean(trials[i]);
             XC_TRY(tell_finished(loop, trials[i], error));
         } else {

@@ -6,10 +6,6 @@
 
 #include "room.h"
 
-static bool ended(const xc_trial *trial) {
-    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
-}
-
 static void warn(const xc_trial *trial, int32_t count, int32_t first, int32_t second) {
     if (second > 0)
         xc_log(XC_LOG_WARNING, "model %s: no memory for %d trials at once: trained as %d and %d",
@@ -25,12 +21,12 @@ static xc_status train_parts(const xc_backend *backend, const xc_train_data *dat
     xc_status status = XC_MEMORY;
     xc_trial **left = NULL; /* (count) */
     int32_t left_count = 0;
-    for (int32_t i = 0; i < count; i++) left_count += !ended(trials[i]);
+    for (int32_t i = 0; i < count; i++) left_count += !xc_trial_ended(trials[i]);
     if (left_count == 0) return XC_MEMORY; /* nobody is left to do without it */
     XC_TRY(xc_allocate(&left, (size_t)left_count, sizeof(xc_trial *), "a pack", error));
     left_count = 0;
     for (int32_t i = 0; i < count; i++)
-        if (!ended(trials[i])) left[left_count++] = trials[i];
+        if (!xc_trial_ended(trials[i])) left[left_count++] = trials[i];
     const int32_t first = (left_count + 1) / 2, second = left_count - first;
     warn(left[0], count, first, second);
     XC_TRY(xc_train_pack(backend, data, left, first, events, error));

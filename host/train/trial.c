@@ -13,6 +13,10 @@ const char *xc_trial_status_word(xc_trial_status status) {
     return words[status];
 }
 
+bool xc_trial_ended(const xc_trial *trial) {
+    return trial->status == XC_TRIAL_DONE || trial->status == XC_TRIAL_DIVERGED;
+}
+
 void xc_trial_clear(xc_trial *trial) {
     free(trial->name);
     free(trial->folder);

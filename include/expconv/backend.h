@@ -273,7 +273,7 @@ struct xc_backend {
     void (*copy)(const xc_backend *backend, void *to, const void *from, size_t bytes);
     void (*zero)(const xc_backend *backend, void *memory, size_t bytes);
 
-    /* Bytes that could be allocated now; NULL where that is the host's business. */
+    /* Bytes that could be allocated now; NULL where that is the host's business, which it is not with `send`. */
     size_t (*free_memory)(const xc_backend *backend);
 
     /* The next batch of every trial, without the host: index (T,N) = order[t * stride + *cursor + n], then *cursor +=

@@ -82,6 +82,9 @@ typedef struct xc_trial {
     double seconds;
     char reason[256]; /* why it diverged; or empty */
 } xc_trial;
+
+/* Whether nothing is left to train: done, or diverged. */
+bool xc_trial_ended(const xc_trial *trial);
 void xc_trial_clear(xc_trial *trial);
 
 /* What the loop tells its caller; called from the training thread. Members may be NULL. */
@@ -90,7 +93,8 @@ typedef struct xc_train_events {
     void (*sequences)(void *context, size_t count); /* so many more sequences were trained on */
     void (*epoch)(void *context, const xc_trial *trial, uint32_t epoch, double train_loss, double monitored);
     xc_status (*finished)(void *context, xc_trial *trial, xc_error *error); /* done or diverged; files are written */
-    int (*threads)(void *context); /* how many threads the pack may have from now on; asked before each epoch; NULL: 1 */
+    int (*threads)(
+        void *context); /* how many threads the pack may have from now on; asked before each epoch; NULL: 1 */
 } xc_train_events;
 
 /* The three splits as the backend reads them, shared by all packs. */
@@ -117,8 +121,8 @@ xc_status xc_split_check_labels(const xc_split *split, xc_loss_kind loss, const 
 /* Trains `count` trials of one shape (same model, batch, loss, optimizer, data) in lockstep to their ends, going on
  * from each trial's checkpoint when there is one. After every epoch each trial's checkpoint and history are written. A
  * trial that diverges ends alone. Where a device has no memory for all at once they train in parts, one after another,
- * with the same results; XC_MEMORY when it has none for one trial. When xc_interrupted() the checkpoints stand, and XC_INTERRUPTED is returned. Thread
- * safe for different trials. */
+ * with the same results; XC_MEMORY when it has none for one trial. When xc_interrupted() the checkpoints stand, and
+ * XC_INTERRUPTED is returned. Thread safe for different trials. */
 xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc_trial *const *trials, int32_t count,
                         const xc_train_events *events, xc_error *error);
 

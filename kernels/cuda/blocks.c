@@ -23,8 +23,6 @@ static size_t take(size_t *used, size_t bytes) {
     return at;
 }
 
-static bool has_winners(const xc_block *block) { return block->pool > 1 || xc_dropout_threshold(block->dropout) > 0; }
-
 static cuda_layout lay_out(const xc_block *block, int32_t batch, bool one_pass) {
     cuda_layout at = {0};
     const size_t filters = (size_t)block->filters, windows = (size_t)batch * (size_t)block->out_length;
@@ -39,7 +37,7 @@ static cuda_layout lay_out(const xc_block *block, int32_t batch, bool one_pass) 
         return at;
     }
     at.z = take(&at.bytes, rows * each);
-    at.winner = take(&at.bytes, has_winners(block) ? windows * filters * sizeof(uint16_t) : 0);
+    at.winner = take(&at.bytes, cuda_has_winners(block) ? windows * filters * sizeof(uint16_t) : 0);
     at.centre = take(&at.bytes, 2 * each);
     at.partial = take(&at.bytes, (rows + CUDA_TILE - 1) / CUDA_TILE * 2 * filters * sizeof(double));
     return at;
@@ -112,8 +110,16 @@ static cuda_call call_of(const cuda_device *device, cuda_context *context, const
     return call;
 }
 
+/* Counters of a trial that the kernels of a block use: one for each 32 columns, or each tile of its kernel's gradient.
+ */
+static size_t counters_of(const xc_block *block) {
+    const size_t columns = ((size_t)block->filters + 31) / 32;
+    const size_t tiles = block->kind == XC_BLOCK_CONV ? cuda_conv_counters(block) : 0;
+    return tiles > columns ? tiles : columns;
+}
+
 static xc_status check_call(const xc_block_args *args, xc_error *error) {
-    const size_t counters = (size_t)args->trials * cuda_conv_counters(args->block);
+    const size_t counters = (size_t)args->trials * counters_of(args->block);
     if (args->trials > CUDA_MOST_TRIALS || counters > CUDA_COUNTERS)
         return xc_fail(error, XC_DEVICE,
                        "%d trials at a time are more than the CUDA backend does of this model; use "

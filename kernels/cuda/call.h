@@ -46,6 +46,11 @@ typedef struct cuda_layout {
     size_t bytes;
 } cuda_layout;
 
+/* Whether backward must be told which value of a window won: where something is pooled or dropped. */
+XC_DEVICE_INLINE bool cuda_has_winners(const xc_block *block) {
+    return block->pool > 1 || xc_dropout_threshold(block->dropout) > 0;
+}
+
 typedef struct cuda_call {
     xc_block block;
     int32_t trials, batch, training, add_to_dx;
@@ -94,12 +99,12 @@ void cuda_motif_backward(const cuda_call *call, cudaStream_t stream);
 void cuda_motif_linear(const cuda_call *call, cudaStream_t stream);
 void cuda_motif_kernel_gradient(const cuda_call *call, cudaStream_t stream);
 
-/* Convolution; dense layers too, as the case of one position. Forward sums the statistics of batch norm as well. */
+/* Convolution. Forward sums the statistics of batch norm as well. */
 void cuda_conv_forward(const cuda_call *call, cudaStream_t stream);
 void cuda_conv_kernel_gradient(const cuda_call *call, cudaStream_t stream);
 void cuda_conv_input_gradient(const cuda_call *call, cudaStream_t stream); /* of a motif block: at its one-hot input */
 size_t cuda_conv_scratch(const xc_block *block, int32_t batch);            /* bytes a trial */
-size_t cuda_conv_counters(const xc_block *block);                          /* of a trial, the most that a pass uses */
+size_t cuda_conv_counters(const xc_block *block); /* of a trial, that the kernel's gradient uses */
 
 void cuda_add_forward(const cuda_call *call, cudaStream_t stream);
 void cuda_add_input_gradient(const cuda_call *call, cudaStream_t stream);

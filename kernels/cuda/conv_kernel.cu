@@ -15,10 +15,7 @@ size_t cuda_conv_scratch(const xc_block *block, int32_t batch) {
 }
 
 size_t cuda_conv_counters(const xc_block *block) {
-    const size_t columns = blocks_for((size_t)block->filters, 32);
-    const size_t tiles =
-        blocks_for((size_t)kernel_rows(block), TILE) * (size_t)blocks_for((size_t)block->filters, TILE);
-    return tiles > columns ? tiles : columns;
+    return (size_t)blocks_for((size_t)kernel_rows(block), TILE) * (size_t)blocks_for((size_t)block->filters, TILE);
 }
 
 /* Element i of the block's tile: its place in (K C,F), or -1 beyond the last. */

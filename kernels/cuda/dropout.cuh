@@ -13,9 +13,14 @@ typedef struct dropout {
     float factor; /* of what is kept */
 } dropout;
 
+DEVICE uint32_t dropout_threshold(const cuda_call *c) {
+    return c->training ? xc_dropout_threshold(c->block.dropout) : 0;
+}
+DEVICE float dropout_factor(const cuda_call *c) { return 65536.0f / (65536.0f - (float)dropout_threshold(c)); }
+
 DEVICE dropout dropout_of(const cuda_call *c, int t) {
-    const uint32_t threshold = c->training ? xc_dropout_threshold(c->block.dropout) : 0;
-    dropout d = {0, 0, c->block.dropout_stream, threshold, 65536.0f / (65536.0f - (float)threshold)};
+    const uint32_t threshold = dropout_threshold(c);
+    dropout d = {0, 0, c->block.dropout_stream, threshold, dropout_factor(c)};
     if (threshold > 0) d.seed = c->seed[t], d.step = c->step[t];
     return d;
 }

@@ -1,7 +1,6 @@
 /* gather.cuh: the loaders of the convolution's products. Channels lie last, so what all taps of one output read is one
  * span of memory: element k C + c of the span of position l stands at (l - pad_left) C + k C + c of its sequence, and
- * is 0 outside of it. A dense layer is the case of one position. VECTOR: channels and filters are multiples of four, so
- * that four floats are loaded at once.
+ * is 0 outside of it. VECTOR: channels and filters are multiples of four, so that four floats are loaded at once.
  */
 #ifndef EXPCONV_CUDA_GATHER_CUH
 #define EXPCONV_CUDA_GATHER_CUH

@@ -58,6 +58,7 @@ static bool is_aligned(const cuda_call *call) {
 }
 
 static bool by_dnn(cuda_context *context, const cuda_call *call) {
+    if (call->workspace_bytes == 0) return false; /* the plan had nothing for cuDNN: it is not asked in every step */
     const size_t wanted = dnn_workspace(context, &call->block, call->batch);
     return wanted > 0 && wanted <= call->workspace_bytes && is_aligned(call);
 }

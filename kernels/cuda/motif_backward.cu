@@ -101,10 +101,9 @@ DEVICE void pass_window(const cuda_call *c, int t, const affine *norm, const xc_
     const int place = kept ? sequence + j * block->pool - block->pool_pad_left + offset : sequence;
     float g = 0;
     if (kept) {
-        const uint32_t threshold = c->training ? xc_dropout_threshold(block->dropout) : 0;
         const float dy = c->dy[(size_t)t * outputs + window * filters + (size_t)f];
         const float u = look_up_one(c, norm, w->table, w->codes + place);
-        g = dy * (65536.0f / (65536.0f - (float)threshold)) * activation_slope(activation, u);
+        g = dy * dropout_factor(c) * activation_slope(activation, u);
     }
     w->gradient[slot * FILTERS + (int)threadIdx.x] = g;
     w->place[slot * FILTERS + (int)threadIdx.x] = (uint16_t)place;

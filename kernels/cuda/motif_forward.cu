@@ -25,8 +25,7 @@ typedef struct best_so_far {
 } best_so_far;
 
 DEVICE void meet(best_so_far *best, float value, int number) {
-    const bool first_nan = value != value && best->value == best->value;
-    if (!best->none && !(value > best->value) && !first_nan) return;
+    if (!is_better(value, best->value, best->none)) return;
     best->value = value;
     best->number = number;
     best->none = false;

@@ -31,6 +31,11 @@ DEVICE bool has_bias(const cuda_call *c) { return c->block.bias != XC_ABSENT; }
 /* max(x, 0) that keeps a NaN. */
 DEVICE float positive(float x) { return x <= 0 ? 0 : x; }
 
+/* Whether a value takes the place of a window's best: the first of the largest wins; a NaN is larger than all. */
+DEVICE bool is_better(float value, float best, bool first) {
+    return first || value > best || (value != value && best == best);
+}
+
 /* Bias of filter f and the activation before the norm, applied to the bare linear part. */
 DEVICE float bias_of(const cuda_call *c, int t, int f) {
     return has_bias(c) ? parameters_of(c, t)[c->block.bias + f] : 0;

@@ -3,8 +3,8 @@
  * thread's part of the next tiles in registers while the present ones are multiplied.
  *
  * Precision: float32 by fused multiply-adds; TF32 and bfloat16, with float32 sums, on the tensor cores. Where those do
- * not exist (the emulated GPU) the same rounded factors are multiplied plainly. Sums of one output are over all of the
- * depth, in its order, in one block.
+ * not exist (the emulated GPU) the same rounded factors are multiplied plainly. Sums of one output are over all of a
+ * block's depth, in its order.
  */
 #ifndef EXPCONV_CUDA_PRODUCT_CUH
 #define EXPCONV_CUDA_PRODUCT_CUH

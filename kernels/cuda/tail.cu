@@ -60,9 +60,6 @@ DEVICE void store_floats(float *to, const float (&values)[COUNT]) {
     }
 }
 
-/* Whether winners are recorded: where something is pooled or dropped. */
-DEVICE bool has_winners(const cuda_call *c) { return c->block.pool > 1 || xc_dropout_threshold(c->block.dropout) > 0; }
-
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 /* Positions of sequence n that window j has, and, in the last window, those after it, which are counted only. */
@@ -75,11 +72,6 @@ DEVICE window window_of(const xc_block *block, int j) {
     const int end = stop < block->conv_length ? stop : block->conv_length;
     const window w = {start, start < 0 ? 0 : start, end, j == block->out_length - 1 ? block->conv_length : end};
     return w;
-}
-
-/* The first of the largest so far; a NaN is larger than all. */
-DEVICE bool is_better(float value, float best, bool first) {
-    return first || value > best || (value != value && best == best);
 }
 
 /* COUNT filters from f on of window number `window_number` of (N Lp); returns how many of the values that are its to
@@ -117,7 +109,7 @@ DEVICE unsigned pool_window(const cuda_call *c, int t, size_t window_number, int
     }
     const size_t at = window_number * filters + (size_t)f, outputs = (size_t)c->batch * block->out_length * filters;
     store_floats<COUNT>(c->y + (size_t)t * outputs + at, best);
-    if (has_winners(c))
+    if (cuda_has_winners(&c->block))
 #pragma unroll
         for (int i = 0; i < COUNT; i++) winner_of(c, t)[at + i] = winner[i];
     return clipped;
@@ -167,11 +159,10 @@ DEVICE passed pass_dropout(const cuda_call *c, int t, size_t o, int j) {
     const size_t outputs = (size_t)c->batch * (size_t)c->block.out_length * (size_t)c->block.filters;
     const int start = j * c->block.pool - c->block.pool_pad_left;
     passed p = {c->dy[(size_t)t * outputs + o], start};
-    if (!has_winners(c)) return p;
-    const uint32_t threshold = c->training ? xc_dropout_threshold(c->block.dropout) : 0;
+    if (!cuda_has_winners(&c->block)) return p;
     const uint16_t winner = winner_of(c, t)[o];
     p.position = start + (winner >> 1);
-    p.gradient = winner & 1 ? p.gradient * (65536.0f / (65536.0f - (float)threshold)) : 0;
+    p.gradient = winner & 1 ? p.gradient * dropout_factor(c) : 0;
     return p;
 }
 
