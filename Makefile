@@ -20,7 +20,8 @@ LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate cairo) -lya
 INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate cairo)
 BASE    := -std=c11 -D_GNU_SOURCE -fno-math-errno -ffp-contract=off $(WARN)
 
-HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c host/sweep/*.c \
+HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c \
+           host/attribution/*.c host/sweep/*.c \
            host/report/*.c)
 CLI     := $(wildcard host/cli/*.c)
 REF     := $(wildcard kernels/ref/*.c)

@@ -134,7 +134,7 @@ static xc_status measure(const question *q, xc_activation_kind kind, float scale
     XC_TRY(make_network(kind, scale, &network, error));
     xc_model_first_block(&network.model, &first);
     const xc_activation activation = xc_config_activation(network.config);
-    XC_TRY(xc_pack_create(q->backend, &first, 1, q->batch, false, &pack, error));
+    XC_TRY(xc_pack_create(q->backend, &first, 1, q->batch, XC_FOR_INFERENCE, &pack, error));
     XC_TRY(xc_device_split_open(q->backend, &q->split, &device, error));
     xc_pack_set(pack, 0, &network.state, &activation, 0);
     for (int round = -1; round < q->rounds; round++) { /* the first warms up */

@@ -219,7 +219,7 @@ static inline xc_status gpu_count_step(const xc_model *model, const xc_split *sp
     XC_TRY(xc_allocate(&rates, (size_t)trials, sizeof *rates, "rates", error));
     XC_TRY(xc_allocate(&loss, (size_t)trials, sizeof *loss, "losses", error));
     XC_TRY(xc_device_split_open(&gpu.wrapped, split, &data, error));
-    XC_TRY(xc_pack_create(&gpu.wrapped, model, trials, batch, true, &pack, error));
+    XC_TRY(xc_pack_create(&gpu.wrapped, model, trials, batch, XC_FOR_TRAINING, &pack, error));
     XC_TRY(xc_pack_set_order(pack, 0, order, (size_t)batch, error));
     gpu.step = step;
     XC_TRY(xc_pack_train_forward(pack, &data, batch, XC_LOSS_BINARY, NULL, loss, error));

@@ -116,7 +116,7 @@ static inline xc_status runner_open(runner *r, const xc_backend *backend, const 
     xc_status status;
     *r = (runner){
         .batch = batch, .sequences = split->dna.sequences, .random = {.seed = seed, .stream = XC_STREAM_ORDER}};
-    XC_TRY(xc_pack_create(backend, model, 1, batch, true, &r->pack, error));
+    XC_TRY(xc_pack_create(backend, model, 1, batch, XC_FOR_TRAINING, &r->pack, error));
     XC_TRY(xc_team_create(threads, &r->team, error));
     XC_TRY(xc_pack_set_team(r->pack, r->team, error));
     XC_TRY(xc_device_split_open(backend, split, &r->split, error));

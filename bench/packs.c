@@ -78,7 +78,7 @@ static xc_status open_pack(const question *q, const xc_model *model, const xc_ac
     xc_trial_state state = {0};
     xc_status status;
     *p = (sized_pack){.trials = trials};
-    XC_TRY(xc_pack_create(q->backend, model, trials, q->batch, true, &p->pack, error));
+    XC_TRY(xc_pack_create(q->backend, model, trials, q->batch, XC_FOR_TRAINING, &p->pack, error));
     XC_TRY(xc_allocate(&p->rates, (size_t)trials, sizeof *p->rates, "rates", error));
     XC_TRY(xc_allocate(&p->loss, (size_t)trials, sizeof *p->loss, "losses", error));
     XC_TRY(xc_allocate(&state.parameters, model->parameter_count, sizeof(float), "parameters", error));

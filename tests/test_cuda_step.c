@@ -44,7 +44,7 @@ static void begin(question *q, const char *zoo, int trials) {
     MUST(xc_backend_cuda(XC_BACKEND_VERSION, &q->backend, error));
     q->split = random_split(SEQUENCES, (uint32_t)q->model.length, CLASSES, 3);
     MUST(xc_device_split_open(q->backend, &q->split, &q->device, error));
-    MUST(xc_pack_create(q->backend, &q->model, trials, BATCH, true, &q->pack, error));
+    MUST(xc_pack_create(q->backend, &q->model, trials, BATCH, XC_FOR_TRAINING, &q->pack, error));
     xc_trial_state state = new_state(&q->model);
     for (int t = 0; t < trials; t++) {
         xc_model_initialise(&q->model, (uint64_t)t + 1, state.parameters, state.running);

@@ -88,7 +88,7 @@ typedef struct run {
 
 static xc_pack *new_pack(int trials, bool training) {
     xc_pack *pack;
-    MUST(xc_pack_create(cuda, &model, trials, N, training, &pack, error));
+    MUST(xc_pack_create(cuda, &model, trials, N, training ? XC_FOR_TRAINING : XC_FOR_INFERENCE, &pack, error));
     xc_trial_state state = new_state(&model);
     for (int t = 0; t < trials; t++) {
         xc_model_initialise(&model, (uint64_t)t + 1, state.parameters, state.running);
@@ -409,7 +409,7 @@ static void refusals_say_what_is_missing(void **state) {
 
     other = *cuda;
     other.allocate_staging = no_staging;
-    MUST(xc_pack_create(&other, &model, 1, N, false, &pack, error));
+    MUST(xc_pack_create(&other, &model, 1, N, XC_FOR_INFERENCE, &pack, error));
     MUST(xc_device_split_stream(&other, &dataset.split[XC_TRAIN], &device, error));
     assert_int_equal(xc_pack_forward(pack, &device, index, N, false, &refused), XC_MEMORY);
     assert_non_null(strstr(refused.text, "no memory of the host that the device can read for batches of streamed"));

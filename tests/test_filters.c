@@ -69,7 +69,7 @@ static float *new_activations(const xc_network *network, const xc_backend *backe
     float *activations = test_malloc((size_t)items * (size_t)first.classes * sizeof *activations);
     for (int32_t i = 0; i < items; i++) index[i] = xc_split_index(of, (size_t)i);
     MUST(xc_device_split_open(backend, of, &device, error));
-    MUST(xc_pack_create(backend, &first, 1, items, false, &pack, error));
+    MUST(xc_pack_create(backend, &first, 1, items, XC_FOR_INFERENCE, &pack, error));
     xc_pack_set(pack, 0, &network->state, &activation, 0);
     MUST(xc_pack_forward(pack, &device, index, items, false, error));
     xc_pack_logits(pack, activations);

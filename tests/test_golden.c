@@ -149,7 +149,7 @@ static void open_case(golden_case *g, const char *name, const xc_backend *backen
     g->split =
         make_split((uint64_t)read_number(g->file, "sequence_tag"), (uint32_t)g->model->length, g->model->classes);
     MUST(xc_device_split_open(backend, &g->split, &g->device, error));
-    MUST(xc_pack_create(backend, g->model, 1, BATCH, true, &g->pack, error));
+    MUST(xc_pack_create(backend, g->model, 1, BATCH, XC_FOR_TRAINING, &g->pack, error));
     for (uint32_t n = 0; n < BATCH; n++) g->index[n] = n;
 
     const double beta_shift = read_number(g->file, "beta_shift");

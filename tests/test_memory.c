@@ -509,7 +509,7 @@ static void orders_belong_to_the_pack(void **state) {
     xc_error refused = {0};
     MUST(xc_model_build(&trial.config->model, LENGTH, CLASSES, &model, error));
     const size_t before = limited_memory.used;
-    set_budget(xc_pack_bytes(&model, &limited, 1, BATCH, true), 0);
+    set_budget(xc_pack_bytes(&model, &limited, 1, BATCH, XC_FOR_TRAINING), 0);
     assert_int_equal(xc_train_pack(&limited, &limited_data, (xc_trial *[]){&trial}, 1, NULL, &refused), XC_MEMORY);
     assert_non_null(strstr(refused.text, "no memory on limited for one trial at batch 20, which takes "));
     assert_int_equal(limited_memory.used, before);

@@ -66,8 +66,9 @@ static void count_bytes(const char *config_path) {
     for (int s = 0; s < XC_SPLIT_COUNT; s++) data_bytes += xc_device_split_bytes(&limited, &data.split[s]);
     for (int32_t t = 1; t <= TRIALS; t++) {
         const int32_t batch = (int32_t)config->train.batch;
-        pack_bytes[t] = xc_pack_bytes(&model, &limited, t, batch, true) + (size_t)t * TRAIN * sizeof(uint32_t) +
-                        xc_pack_bytes(&model, &limited, 1, batch, false);
+        pack_bytes[t] = xc_pack_bytes(&model, &limited, t, batch, XC_FOR_TRAINING) +
+                        (size_t)t * TRAIN * sizeof(uint32_t) +
+                        xc_pack_bytes(&model, &limited, 1, batch, XC_FOR_INFERENCE);
     }
     xc_dataset_free(&data);
     xc_config_free(config);

@@ -69,7 +69,7 @@ static uint32_t drawn(uint64_t seed, uint64_t step, int32_t i) {
 /* A pack in which slot t is trial trials[t], freshly initialised. */
 static xc_pack *new_pack(const xc_backend *on, const int *trials, int count, int32_t batch) {
     xc_pack *pack;
-    MUST(xc_pack_create(on, &model, count, batch, true, &pack, error));
+    MUST(xc_pack_create(on, &model, count, batch, XC_FOR_TRAINING, &pack, error));
     xc_trial_state state = new_state(&model);
     for (int t = 0; t < count; t++) {
         state.step = 0;
@@ -194,7 +194,7 @@ static void a_restart_does_not_show(void **unused) {
         size_t extra_size = 6;
         MUST(xc_checkpoint_read(path, &model, &state, &extra, &extra_size, error));
         free(extra);
-        MUST(xc_pack_create(backend, &model, 1, BATCH, true, &pack, error));
+        MUST(xc_pack_create(backend, &model, 1, BATCH, XC_FOR_TRAINING, &pack, error));
         xc_pack_set(pack, 0, &state, &activations[t], (uint64_t)t);
         train(pack, &device, &t, 3, STEPS);
         assert_slot(pack, 0, &alone[t]);
@@ -260,8 +260,9 @@ static void inference_is_the_same_in_any_pack(void **unused) {
     const int trials[2] = {1, 0};
     xc_pack *pack = new_pack(backend, trials, 2, BATCH), *inference;
     train(pack, &device, trials, 0, 3);
-    MUST(xc_pack_create(backend, &model, 1, 4, false, &inference, error));
-    assert_true(xc_pack_bytes(&model, backend, 1, 4, false) < xc_pack_bytes(&model, backend, 1, 4, true));
+    MUST(xc_pack_create(backend, &model, 1, 4, XC_FOR_INFERENCE, &inference, error));
+    assert_true(xc_pack_bytes(&model, backend, 1, 4, XC_FOR_INFERENCE) <
+                xc_pack_bytes(&model, backend, 1, 4, XC_FOR_TRAINING));
     xc_trial_state state = new_state(&model);
     xc_pack_get(pack, 1, &state);
     xc_pack_set(inference, 0, &state, &activations[0], 0);
@@ -341,7 +342,7 @@ static void gradients_are_slopes_of_the_loss(void **unused) {
     xc_device_split device;
     open_split(&device);
     xc_pack *pack;
-    MUST(xc_pack_create(backend, &model, 1, BATCH, true, &pack, error));
+    MUST(xc_pack_create(backend, &model, 1, BATCH, XC_FOR_TRAINING, &pack, error));
     xc_trial_state state = new_state(&model);
     xc_model_initialise(&model, 11, state.parameters, state.running);
     float *gradients = test_malloc(model.parameter_count * sizeof *gradients);
@@ -467,10 +468,10 @@ static void no_memory_is_an_error(void **unused) {
     xc_pack *pack;
     xc_device_split device;
     xc_error refusal = {0};
-    assert_int_equal(xc_pack_create(&full, &model, 3, BATCH, true, &pack, &refusal), XC_MEMORY);
+    assert_int_equal(xc_pack_create(&full, &model, 3, BATCH, XC_FOR_TRAINING, &pack, &refusal), XC_MEMORY);
     assert_null(pack);
     assert_non_null(strstr(refusal.text, "model all-kinds: no memory for 3 trials at batch 10 on "));
-    assert_int_equal(bytes_asked, xc_pack_bytes(&model, &full, 3, BATCH, true));
+    assert_int_equal(bytes_asked, xc_pack_bytes(&model, &full, 3, BATCH, XC_FOR_TRAINING));
     assert_int_equal(xc_device_split_open(&full, &split, &device, &refusal), XC_MEMORY);
 }
 
@@ -481,7 +482,7 @@ static void cnn_50_fits_a_laptop(void **unused) {
                                 conv_entry(248, 5, XC_PADDING_SAME, .1, 2, XC_PADDING_SAME), dense_entry(1024, .5)};
     const xc_model_config config = blocks_config("cnn-50-1000", blocks, 3);
     MUST(xc_model_build(&config, 1000, 12, &model, error));
-    const size_t bytes = xc_pack_bytes(&model, backend, 1, 100, true);
+    const size_t bytes = xc_pack_bytes(&model, backend, 1, 100, XC_FOR_TRAINING);
     print_message("cnn-50-1000 at batch 100: %.1f MB\n", (double)bytes / 1e6);
     assert_true(bytes < 150000000);
 }

@@ -44,6 +44,7 @@ static void test_placement(void **state) {
     assert_int_equal(XC_STREAM_ORDER, 2);
     assert_int_equal(XC_STREAM_DROPOUT, 3);
     assert_int_equal(XC_STREAM_SIMULATE, 4);
+    assert_int_equal(XC_STREAM_SHUFFLE, 5);
 }
 
 static void test_sequence(void **state) {

@@ -151,7 +151,7 @@ static void check_steps(const char *zoo, int threads) {
     xc_split split = random_split(SEQUENCES, (uint32_t)model.length, CLASSES, 3);
     MUST(xc_device_split_open(backend, &split, &device, error));
     MUST(xc_team_create(threads, &team, error));
-    MUST(xc_pack_create(backend, &model, 1, BATCH, true, &pack, error));
+    MUST(xc_pack_create(backend, &model, 1, BATCH, XC_FOR_TRAINING, &pack, error));
     MUST(xc_pack_set_team(pack, team, error));
     xc_trial_state state = new_state(&model);
     xc_model_initialise(&model, 1, state.parameters, state.running);

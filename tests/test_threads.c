@@ -53,7 +53,7 @@ static outcome train_by(const xc_backend *backend, const xc_model *model, const 
     xc_pack *pack;
     xc_team *team;
     MUST(xc_team_create(threads, &team, error));
-    MUST(xc_pack_create(backend, model, TRIALS, BATCH, true, &pack, error));
+    MUST(xc_pack_create(backend, model, TRIALS, BATCH, XC_FOR_TRAINING, &pack, error));
     MUST(xc_pack_set_team(pack, team, error));
     for (int t = 0; t < TRIALS; t++) {
         o.state[t] = new_state(model);

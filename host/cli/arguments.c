@@ -161,6 +161,12 @@ const char *cli_value(const cli_arguments *arguments, const char *name) {
     return NULL;
 }
 
+bool cli_has(const cli_arguments *arguments, const char *name) {
+    for (int i = 0; i < arguments->given_count; i++)
+        if (strcmp(arguments->given[i].name, name) == 0) return true;
+    return false;
+}
+
 xc_status cli_required(const cli_arguments *arguments, const char *name, const char **value, xc_error *error) {
     *value = cli_value(arguments, name);
     if (*value && **value) return XC_OK;

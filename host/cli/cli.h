@@ -57,7 +57,10 @@ void cli_print_help(const cli_command *command, FILE *stream);
 /* The last value given for an option, or NULL. */
 const char *cli_value(const cli_arguments *arguments, const char *name);
 
-/* The same, but it must be there. */
+/* Whether a switch, or any option, was given. */
+bool cli_has(const cli_arguments *arguments, const char *name);
+
+/* The last value given for an option; it must be there. */
 xc_status cli_required(const cli_arguments *arguments, const char *name, const char **value, xc_error *error);
 
 /* A finite number, at least 0; *number is left alone when the option was not given. */
@@ -93,6 +96,6 @@ xc_status cli_logits(const cli_arguments *arguments, const xc_network *network, 
 /* ---- the commands, one file each --------------------------------------------------------------------------------- */
 
 extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_filters,
-    cli_tomtom, cli_report, cli_devices;
+    cli_tomtom, cli_attribute, cli_report, cli_devices;
 
 #endif

@@ -35,8 +35,7 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     xc_tomtom_options chosen = {.threshold = 0.1,
                                 .threads = arguments->threads > 0 ? arguments->threads : xc_core_count()};
     int distance = 0;
-    for (int i = 0; i < arguments->given_count; i++)
-        if (strcmp(arguments->given[i].name, "evalue") == 0) chosen.by_evalue = true;
+    chosen.by_evalue = cli_has(arguments, "evalue");
     XC_TRY(cli_choice(arguments, "distance", distances, &distance, error));
     chosen.distance = distance == 0 ? XC_TOMTOM_EUCLIDEAN : XC_TOMTOM_PEARSON;
     XC_TRY(cli_real(arguments, "thresh", &chosen.threshold, error));

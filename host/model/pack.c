@@ -6,14 +6,15 @@
 
 #include "pack.h"
 
-size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training) {
+size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch,
+                     xc_purpose purpose) {
     xc_plan plan;
-    xc_plan_make(model, backend, trials, batch, training, &plan);
+    xc_plan_make(model, backend, trials, batch, purpose, &plan);
     return plan.bytes;
 }
 
-xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32_t trials, int32_t batch, bool training,
-                         xc_pack **out, xc_error *error) {
+xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32_t trials, int32_t batch,
+                         xc_purpose purpose, xc_pack **out, xc_error *error) {
     xc_status status;
     xc_pack *pack = NULL;
     *out = NULL;
@@ -24,7 +25,7 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
     pack->model = *model;
     pack->capacity = pack->trials = trials;
     pack->batch = batch;
-    pack->training = training;
+    pack->purpose = purpose;
     XC_TRY(
         xc_allocate(&pack->activation, (size_t)model->layer_count * t, sizeof *pack->activation, "activations", error));
     XC_TRY(xc_allocate(&pack->step, t, sizeof *pack->step, "step counts", error));
@@ -33,7 +34,7 @@ xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32
     XC_TRY(xc_allocate(&pack->rate, t, sizeof *pack->rate, "learning rates", error));
     XC_TRY(
         xc_allocate(&pack->class_weights, (size_t)model->classes, sizeof *pack->class_weights, "class weights", error));
-    xc_plan_make(model, backend, trials, batch, training, &pack->plan);
+    xc_plan_make(model, backend, trials, batch, purpose, &pack->plan);
     pack->memory = backend->allocate(backend, pack->plan.bytes);
     if (pack->memory == NULL) {
         status = xc_fail(error, XC_MEMORY,

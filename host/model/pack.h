@@ -48,7 +48,11 @@ struct xc_pack {
     xc_team *team;      /* the caller's; NULL: one thread */
     char *team_scratch; /* (threads, plan.thread_scratch_bytes) the backend's; NULL without a team */
     int32_t capacity, trials, batch;
-    bool training;
+    xc_purpose purpose;
+
+    /* Of attribution: see xc_pack_set_input. */
+    const float *input, *skip;
+    float *input_gradient;
 
     /* One entry a slot, as the host knows them. */
     xc_activation *activation; /* (layers,capacity) */
@@ -91,7 +95,7 @@ static inline float *xc_pack_slot(const xc_pack *pack, size_t offset, size_t str
 void xc_pack_begin(xc_pack *pack, const xc_device_split *split, int32_t batch, bool training);
 xc_status xc_pack_run_forward(xc_pack *pack, xc_error *error);
 xc_status xc_pack_run_loss(xc_pack *pack, xc_loss_kind kind, bool weighted, xc_error *error);
-xc_status xc_pack_run_backward(xc_pack *pack, xc_error *error);
+xc_status xc_pack_run_backward(xc_pack *pack, int32_t references, xc_error *error);
 xc_status xc_pack_run_step(xc_pack *pack, const xc_optimizer *optimizer, xc_error *error);
 void xc_pack_count_step(xc_pack *pack); /* on the host's side, after the step's ops were asked for */
 

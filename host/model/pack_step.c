@@ -22,8 +22,8 @@ static xc_block_args layer_args(xc_pack *pack, int32_t i) {
         .team = pack->team,
         .dna = layer->input < 0 ? &pack->dna : NULL,
         .index = pack->index,
-        .x = layer->input < 0 ? NULL : xc_pack_at(pack, plan->y[layer->input]),
-        .x_skip = layer->skip < 0 ? NULL : xc_pack_at(pack, plan->y[layer->skip]),
+        .x = layer->input < 0 ? pack->input : xc_pack_at(pack, plan->y[layer->input]),
+        .x_skip = layer->skip < 0 ? (layer->input < 0 ? pack->skip : NULL) : xc_pack_at(pack, plan->y[layer->skip]),
         .parameters = xc_pack_at(pack, plan->parameters),
         .gradients = xc_pack_at(pack, plan->gradients),
         .parameter_stride = model->parameter_count,
@@ -94,7 +94,7 @@ static void count_exponentials(xc_pack *pack, int32_t i) {
 }
 
 void xc_pack_begin(xc_pack *pack, const xc_device_split *split, int32_t batch, bool training) {
-    assert(batch > 0 && batch <= pack->batch && (pack->training || !training));
+    assert(batch > 0 && batch <= pack->batch && (pack->purpose == XC_FOR_TRAINING || !training));
     pack->dna = split->dna;
     pack->labels = split->labels;
     pack->index = xc_pack_at(pack, pack->plan.index);
@@ -210,17 +210,20 @@ static bool written_before(const xc_model *model, int32_t layer, int32_t reader)
     return false;
 }
 
-xc_status xc_pack_run_backward(xc_pack *pack, xc_error *error) {
+xc_status xc_pack_run_backward(xc_pack *pack, int32_t references, xc_error *error) {
     xc_status status = XC_OK;
     const xc_model *model = &pack->model;
     const xc_plan *plan = &pack->plan;
-    assert(pack->last_batch > 0 && pack->last_training);
+    assert(pack->last_batch > 0 && pack->last_training == (pack->purpose == XC_FOR_TRAINING));
     for (int32_t i = model->layer_count - 1; i >= 0; i--) {
         const xc_layer *layer = &model->layer[i];
         xc_block_args args = layer_args(pack, i);
         args.scratch = xc_pack_at(pack, plan->backward_scratch[i]);
         args.dy = xc_pack_at(pack, plan->dy[i]);
-        if (layer->input >= 0) {
+        args.references = references;
+        if (layer->input < 0) {
+            args.dx = pack->input_gradient;
+        } else {
             args.dx = xc_pack_at(pack, plan->dy[layer->input]);
             args.add_to_dx = written_before(model, layer->input, i);
         }
@@ -233,14 +236,14 @@ fail:
 
 xc_status xc_pack_backward(xc_pack *pack, xc_error *error) {
     xc_pack_stream_read(pack);
-    const xc_status status = xc_pack_run_backward(pack, error);
+    const xc_status status = xc_pack_run_backward(pack, 0, error);
     pack->last_batch = 0; /* the gradients may have taken the memory of the outputs */
     return status;
 }
 
 xc_status xc_pack_run_step(xc_pack *pack, const xc_optimizer *optimizer, xc_error *error) {
     const xc_plan *plan = &pack->plan;
-    assert(pack->training);
+    assert(pack->purpose == XC_FOR_TRAINING);
     const xc_step_args args = {
         .kind = optimizer->kind,
         .trials = pack->trials,
@@ -268,6 +271,38 @@ xc_status xc_pack_step(xc_pack *pack, const xc_optimizer *optimizer, const float
     const xc_status status = xc_pack_run_step(pack, optimizer, error);
     if (status == XC_OK) xc_pack_count_step(pack);
     return status;
+}
+
+/* ---- to the input ------------------------------------------------------------------------------------------------ */
+
+void xc_pack_set_input(xc_pack *pack, const float *input, float *gradient) {
+    pack->input = input;
+    pack->input_gradient = gradient;
+}
+
+void xc_pack_set_skip(xc_pack *pack, const float *skip) { pack->skip = skip; }
+
+const float *xc_pack_layer_output(const xc_pack *pack, int32_t i) { return xc_pack_at(pack, pack->plan.y[i]); }
+
+xc_status xc_pack_forward_input(xc_pack *pack, int32_t batch, xc_error *error) {
+    assert(pack->input != NULL && batch > 0 && batch <= pack->batch);
+    pack->last_batch = batch;
+    pack->last_training = pack->last_streamed = false;
+    const xc_status status = xc_pack_run_forward(pack, error);
+    if (status != XC_OK) pack->last_batch = 0;
+    return status;
+}
+
+float *xc_pack_output(const xc_pack *pack) { return xc_pack_at(pack, pack->plan.y[pack->model.layer_count - 1]); }
+
+float *xc_pack_output_gradient(const xc_pack *pack) {
+    return xc_pack_at(pack, pack->plan.dy[pack->model.layer_count - 1]);
+}
+
+xc_status xc_pack_backward_input(xc_pack *pack, int32_t references, xc_error *error) {
+    assert(pack->purpose == XC_FOR_ATTRIBUTION && (references == 0 || pack->input != NULL));
+    xc_pack_stream_read(pack);
+    return xc_pack_run_backward(pack, references, error);
 }
 
 /* ---- the search of a non-finite value ---------------------------------------------------------------------------- */

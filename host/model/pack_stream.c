@@ -81,7 +81,7 @@ xc_status xc_pack_reserve_split(xc_pack *pack, const xc_device_split *split, xc_
     if (pack->stream == NULL) {
         const xc_status status = xc_allocate(&pack->stream, 1, sizeof *pack->stream, "a stream", error);
         if (status != XC_OK) return status;
-        pack->stream->places = pack->training ? 2 : 1;
+        pack->stream->places = pack->purpose == XC_FOR_TRAINING ? 2 : 1;
     }
     pack_stream *stream = pack->stream;
     if (bytes <= stream->bytes) return XC_OK;

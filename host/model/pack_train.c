@@ -57,7 +57,7 @@ xc_status xc_pack_set_order(xc_pack *pack, int32_t slot, const uint32_t *order, 
 static xc_status do_half(xc_pack *pack, const pack_step_key *key, xc_error *error) {
     xc_status status;
     if (key->backward) {
-        XC_TRY(xc_pack_run_backward(pack, error));
+        XC_TRY(xc_pack_run_backward(pack, 0, error));
         XC_TRY(xc_pack_run_step(pack, &key->optimizer, error));
     } else {
         if (!pack->last_streamed) /* what was brought has an index of its own */

@@ -2,9 +2,10 @@
  * part of the step share memory wherever their lifetimes do not meet.
  *
  * Time within a step, for n layers: forward of layer i at i, the loss at n, backward of layer i at 2n - i. A pack for
- * inference ends at n. An output lives until its last reader, which in training is its own backward; a gradient lives
- * from the first backward that writes it (the last reader of that output) to its own. So the memory of late outputs
- * serves early gradients: outputs may be looked at until backward begins, the logits until the next forward.
+ * inference ends at n, one for attribution goes back too, but has nothing that changes parameters. An output lives
+ * until its last reader, which in training is its own backward; a gradient lives from the first backward that writes it
+ * (the last reader of that output) to its own. So the memory of late outputs serves early gradients: outputs may be
+ * looked at until backward begins, the logits until the next forward.
  */
 #include "plan.h"
 
@@ -81,10 +82,11 @@ static int32_t last_reader(const xc_model *model, int32_t layer) {
 }
 
 static void plan_layer(planner *p, const xc_model *model, const xc_backend *backend, int32_t i, int32_t trials,
-                       int32_t batch, bool training, xc_plan *plan) {
+                       int32_t batch, xc_purpose purpose, xc_plan *plan) {
     const xc_block *block = &model->layer[i].block;
     const int32_t n = model->layer_count, reader = last_reader(model, i);
-    const int32_t back = training ? 2 * n - i : n; /* moment of its own backward */
+    const bool keeps = purpose != XC_FOR_INFERENCE;
+    const int32_t back = keeps ? 2 * n - i : n; /* moment of its own backward */
     xc_block_memory memory;
     backend->block_memory(backend, block, batch, &memory);
     const size_t output =
@@ -95,7 +97,7 @@ static void plan_layer(planner *p, const xc_model *model, const xc_backend *back
     plan->scratch_bytes[i] = memory.scratch;
     if (memory.thread_scratch > plan->thread_scratch_bytes) plan->thread_scratch_bytes = memory.thread_scratch;
     need(p, &plan->forward_scratch[i], scratch, i, i);
-    if (training) {
+    if (keeps) {
         need(p, &plan->y[i], output, i, reader == n ? 2 * n : back);
         need(p, &plan->dy[i], output, reader == n ? n : 2 * n - reader, back);
         need(p, &plan->saved[i], saved, i, back);
@@ -106,8 +108,9 @@ static void plan_layer(planner *p, const xc_model *model, const xc_backend *back
     }
 }
 
-void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training,
+void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, xc_purpose purpose,
                   xc_plan *plan) {
+    const bool training = purpose == XC_FOR_TRAINING;
     planner p = {.count = 0};
     const size_t t = (size_t)trials, parameters = t * model->parameter_count * sizeof(float);
     plan->parameters = stay(&p, parameters);
@@ -128,7 +131,7 @@ void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t tria
     plan->thread_scratch_bytes = 0;
     for (int32_t i = 0; i < model->layer_count; i++) {
         plan->dy[i] = plan->saved[i] = plan->forward_scratch[i] = plan->backward_scratch[i] = XC_ABSENT;
-        plan_layer(&p, model, backend, i, trials, batch, training, plan);
+        plan_layer(&p, model, backend, i, trials, batch, purpose, plan);
     }
     plan->thread_scratch = stay(&p, plan->thread_scratch_bytes);
     plan->bytes = p.bytes + place(&p);

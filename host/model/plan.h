@@ -21,12 +21,12 @@ typedef struct xc_plan {
     size_t saved[XC_MAX_LAYERS], saved_stride[XC_MAX_LAYERS];
     size_t forward_scratch[XC_MAX_LAYERS], backward_scratch[XC_MAX_LAYERS];
     size_t scratch_bytes[XC_MAX_LAYERS]; /* of a call, without what each trial has of it */
-    size_t thread_scratch;       /* of one thread: what a pack without a team uses */
-    size_t thread_scratch_bytes; /* of one thread, the most that any layer wants */
-    size_t bytes;                /* of the whole */
+    size_t thread_scratch;               /* of one thread: what a pack without a team uses */
+    size_t thread_scratch_bytes;         /* of one thread, the most that any layer wants */
+    size_t bytes;                        /* of the whole */
 } xc_plan;
 
-void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training,
+void xc_plan_make(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, xc_purpose purpose,
                   xc_plan *plan);
 
 #endif

@@ -40,7 +40,7 @@ static xc_status open_worker(const shared_work *work, worker *w) {
     xc_status status;
     const xc_activation activation = xc_config_activation(work->network->config);
     xc_error *error = &w->error;
-    XC_TRY(xc_pack_create(work->backend, work->first, 1, (int32_t)work->batch, false, &w->pack, error));
+    XC_TRY(xc_pack_create(work->backend, work->first, 1, (int32_t)work->batch, XC_FOR_INFERENCE, &w->pack, error));
     XC_TRY(xc_allocate(&w->index, work->batch, sizeof *w->index, "a batch", error));
     if (!work->backend->host_memory)
         XC_TRY(xc_allocate(&w->activations, work->batch * (size_t)work->first->classes, sizeof(float), "activations",
@@ -234,7 +234,7 @@ size_t xc_filters_bytes(const xc_model *model, const xc_backend *backend, const 
     xc_model first;
     xc_model_first_block(model, &first);
     const size_t batch = choose_batch(backend, &first, items);
-    const size_t pack = xc_pack_bytes(&first, backend, 1, (int32_t)batch, false);
+    const size_t pack = xc_pack_bytes(&first, backend, 1, (int32_t)batch, XC_FOR_INFERENCE);
     const int used = choose_threads(threads, items, batch);
     return (size_t)used * pack + data_bytes(backend, split, used, batch);
 }

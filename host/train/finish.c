@@ -59,7 +59,7 @@ static xc_status measure_kept(const xc_runner *runner, const xc_trial_state *kep
     const xc_activation activation = xc_config_activation(config);
     xc_pack *pack = NULL;
     xc_inference inference = {0};
-    XC_TRY(xc_pack_create(backend, model, 1, batch, false, &pack, error));
+    XC_TRY(xc_pack_create(backend, model, 1, batch, XC_FOR_INFERENCE, &pack, error));
     XC_TRY(xc_pack_set_team(pack, team, error));
     XC_TRY(xc_inference_open(&inference, 1, batch, model->classes, error));
     xc_pack_set(pack, 0, kept, &activation, config->train.seed);

@@ -241,7 +241,7 @@ fail:
 /* The pack in the backend's memory, with its orders, or places for batches of what is streamed. */
 static xc_status make_pack(train_loop *loop, const xc_config *config, int32_t count, int32_t batch, xc_error *error) {
     xc_status status = XC_OK;
-    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, true, &loop->pack, error));
+    XC_TRY(xc_pack_create(loop->backend, &loop->model, count, batch, XC_FOR_TRAINING, &loop->pack, error));
     XC_TRY(xc_pack_reserve_order(loop->pack, &loop->data->split[XC_TRAIN], xc_split_items(loop->train), error));
     XC_TRY(xc_pack_reserve_split(loop->pack, &loop->data->split[XC_VALID], error));
     return XC_OK;

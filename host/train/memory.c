@@ -16,8 +16,8 @@ size_t xc_train_bytes(const xc_backend *backend, const xc_train_data *data, cons
     const int32_t batch = xc_batch_needed(&config->train, data->dataset);
     const size_t items = xc_split_items(&data->dataset->split[XC_TRAIN]);
     const size_t orders = data->split[XC_TRAIN].streamed ? 0 : (size_t)trials * items * sizeof(uint32_t);
-    const size_t training = xc_pack_bytes(model, backend, trials, batch, true) + orders;
-    const size_t inference = xc_pack_bytes(model, backend, 1, batch, false);
+    const size_t training = xc_pack_bytes(model, backend, trials, batch, XC_FOR_TRAINING) + orders;
+    const size_t inference = xc_pack_bytes(model, backend, 1, batch, XC_FOR_INFERENCE);
     const size_t streamed = 2 * batch_bytes(data, XC_TRAIN, XC_VALID, trials, batch);
     return training + streamed + inference + batch_bytes(data, XC_VALID, XC_TEST, 1, batch);
 }

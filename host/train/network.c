@@ -77,7 +77,7 @@ static void work_thread(void *context, int thread) {
     const xc_activation activation = xc_config_activation(network->config);
     xc_pack *pack = NULL;
     xc_inference inference = {0};
-    XC_TRY(xc_pack_create(work->backend, &network->model, 1, (int32_t)work->batch, false, &pack, error));
+    XC_TRY(xc_pack_create(work->backend, &network->model, 1, (int32_t)work->batch, XC_FOR_INFERENCE, &pack, error));
     XC_TRY(xc_inference_open(&inference, 1, (int32_t)work->batch, network->model.classes, error));
     xc_pack_set(pack, 0, &network->state, &activation, network->config->train.seed);
     XC_TRY(work_batches(work, pack, &inference, error));

@@ -1,6 +1,6 @@
-/* backend.h: the only door between host/ and kernels/. A backend is a table of functions and a version: memory, and ten
- * ops that each work on a whole pack of trials. The CPU backend and the reference are linked in; others are opened at
- * run time by the registry (host/backend).
+/* backend.h: the only door between host/ and kernels/. A backend is a table of functions and a version: memory, and
+ * thirteen ops, of which ten work on a whole pack of trials and three serve attribution. The CPU backend and the
+ * reference are linked in; others are opened at run time by the registry (host/backend).
  *
  * Letters: T trials, N batch, L length, C input channels, F filters, K kernel width, P pool width. Tensors are float32,
  * channels last. Activations (T,N,L,C); convolution kernels (T,K,C,F); dense kernels (T,In,Out).
@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define XC_BACKEND_VERSION 3u
+#define XC_BACKEND_VERSION 4u
 
 /* ---- activations ----------------------------------------------------------------------------------------------- */
 
@@ -166,11 +166,11 @@ typedef struct xc_block_args {
     const xc_dna_view *dna; /* (host) struct whose pointers are in the backend's memory */
     const uint32_t *index;  /* (T,N) sequence numbers, with XC_REVERSE_COMPLEMENT */
     const float *x;         /* (T,N,L,C) */
-    const float *x_skip;    /* (T,N,Lc,F) */
+    const float *x_skip;    /* (T,N,Lc,F), or NULL: nothing is added to x */
 
     /* Parameters and their gradients, trial t's at t * parameter_stride floats. */
     const float *parameters;
-    float *gradients;
+    float *gradients; /* NULL: those of the parameters are not wanted */
     size_t parameter_stride;
     float *running; /* batch norm's running mean and variance, trial t's at t * running_stride floats */
     size_t running_stride;
@@ -187,6 +187,10 @@ typedef struct xc_block_args {
     float *dx;         /* (T,N,L,C) gradient at x, or NULL; of a motif block: at its one-hot input (T,N,L,4) */
     float *dx_skip;    /* (T,N,Lc,F) of an add block */
     int32_t add_to_dx; /* 0: dx is written with `=`; 1: with `+=` (an input that two blocks read); dx_skip always `=` */
+    /* R. 0: dy and dx are gradients. Otherwise (when not training, of a block without an activation before the norm)
+     * the batch is groups of R + 1 rows, a sequence and its R references, and those of references are multipliers by
+     * DeepLIFT's rescale rule, see below; a sequence's own dx is 0. */
+    int32_t references;
 
     void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
     size_t saved_stride;
@@ -195,6 +199,50 @@ typedef struct xc_block_args {
     void *thread_scratch; /* thread i's at i * thread_scratch_stride bytes */
     size_t thread_scratch_stride;
 } xc_block_args;
+
+/* The rescale rule in backward, with v the activation's input of the sequence and u that of a reference, both after
+ * batch norm, and a the activation: dv = dy (a(v) - a(u)) / (v - u), which is the slope where they are near. Through a
+ * max pool the difference of the outputs is one position's: the sequence's winner where the sequence's output is the
+ * larger, otherwise the reference's; so that the sum of dv (v - u) is the sum of dy times the difference of outputs.
+ * Linear parts and batch norm have gradients for multipliers.
+ * Sources: Shrikumar, Greenside, Kundaje 2017 (arXiv 1704.02685), section 3.5.2; pools: Lundberg & Lee's shap. */
+
+/* Differences that are too small to divide by: the slope half way between is taken instead. */
+#define XC_RESCALE_NEAR 1e-6f
+
+/* ---- paths between rows, for integrated gradients -------------------------------------------------------------- */
+
+/* Rows stand in groups of R + 1, the sequence's and its references'. A pair is a reference with its sequence, counted
+ * over all groups; a call does some of them. */
+typedef struct xc_path_args {
+    int32_t references;    /* R */
+    int32_t first, pairs;  /* the pairs first .. first + pairs - 1 */
+    int32_t steps;         /* S */
+    size_t width;          /* E, floats of a row */
+    const float *place;    /* (S) of each point: 0 at the reference, 1 at the sequence */
+    const float *share;    /* (S) of each gradient in the sum */
+    const float *ends;     /* (groups,R+1,E) */
+    float *points;         /* (pairs,S,E) path_points: reference + place (sequence - reference), `=` */
+    const float *gradient; /* (pairs,S,E) path_sum reads it */
+    float *sum;            /* (groups,R+1,E) path_sum: sum of share times gradient, `=`, at the pairs' references */
+} xc_path_args;
+
+/* ---- windows of changed rows, for mutagenesis ------------------------------------------------------------------- */
+
+/* Part of a tensor (L,C) in which some positions were computed anew: out = the changed positions where they reach, else
+ * those of the tensor as it was, and zeros before its beginning and behind its end. */
+typedef struct xc_splice_args {
+    int32_t rows;                 /* V: one a change */
+    int32_t length, channels;     /* L, C */
+    const float *base;            /* (tensors,L,C) */
+    const int32_t *which;         /* (V) tensor that each row is a change of */
+    int32_t changed_length;       /* A */
+    const float *changed;         /* (V,A,C) */
+    const int32_t *changed_start; /* (V) position of the first changed; all A are within the tensor */
+    int32_t out_length;           /* B */
+    float *out;                   /* (V,B,C) `=` */
+    const int32_t *out_start;     /* (V) position of the first, which may be before 0 */
+} xc_splice_args;
 
 /* ---- loss and step --------------------------------------------------------------------------------------------- */
 
@@ -307,6 +355,9 @@ struct xc_backend {
     xc_block_op add_block_forward, add_block_backward;
     xc_status (*loss)(const xc_backend *backend, const xc_loss_args *args, xc_error *error);
     xc_status (*step)(const xc_backend *backend, const xc_step_args *args, xc_error *error);
+    xc_status (*path_points)(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+    xc_status (*path_sum)(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+    xc_status (*splice)(const xc_backend *backend, const xc_splice_args *args, xc_error *error);
 };
 
 /* The reference: plain C with double accumulators. Static; never fails. Defined in kernels/ref/backend.c. */

@@ -159,7 +159,8 @@ void xc_team_run(xc_team *team, xc_team_work *work, void *context);
 /* Within a run: waits until every thread of the team is here. All or none must call it. */
 void xc_team_barrier(xc_team *team);
 
-/* The part of 0 .. total - 1 that is thread number `thread`'s: parts are contiguous, ascending and differ by 1 at most. */
+/* The part of 0 .. total - 1 that is thread number `thread`'s: parts are contiguous, ascending and differ by 1 at most.
+ */
 typedef struct xc_range {
     size_t begin, end;
 } xc_range;

@@ -95,9 +95,9 @@ typedef struct xc_dataset {
  * column: one-hot or all zero; the other splits are not looked at. With wanted == 0: the headers of all splits.
  * Refuses: not HDF5; a dataset missing, of wrong rank, empty, of unequal counts; splits that differ in length or
  * classes; a column that is not one-hot (named: dataset, sequence, position); NaN labels. Chunks are read once, in
- * order, by `threads` threads (0: all cores): the same bytes and the same error for any number. Memory beside the packed
- * result is bounded by one row of chunks for each thread. When xc_interrupted() ends with XC_INTERRUPTED. `names` may be
- * NULL. Thread safe. Free with xc_dataset_free, also on failure. */
+ * order, by `threads` threads (0: all cores): the same bytes and the same error for any number. Memory beside the
+ * packed result is bounded by one row of chunks for each thread. When xc_interrupted() ends with XC_INTERRUPTED.
+ * `names` may be NULL. Thread safe. Free with xc_dataset_free, also on failure. */
 xc_status xc_dataset_read(const char *path, const xc_data_names *names, unsigned wanted, bool reverse_complement,
                           int threads, xc_dataset *dataset, xc_error *error);
 void xc_dataset_free(xc_dataset *dataset);
@@ -108,6 +108,47 @@ xc_status xc_split_check_binary(const xc_split *split, const char *where, xc_err
 /* `expconv inspect`: prints layout, counts, length, base composition, class balance, and the first fault of each split
  * to `stream`. A fault is an error after everything that can be read was printed. `threads` as above. */
 xc_status xc_inspect(const char *path, const xc_data_names *names, int threads, FILE *stream, xc_error *error);
+
+/* ---- ground truth, and attribution maps ------------------------------------------------------------------------- */
+
+/* The dataset model_train, model_valid or model_test, open for reading. Not thread safe. */
+typedef struct xc_truth xc_truth;
+
+/* Refuses a file without it, and one that is not of as many sequences of the same length as `of`. */
+xc_status xc_truth_open(const char *path, xc_split_name split, const xc_split *of, xc_truth **truth, xc_error *error);
+void xc_truth_close(xc_truth *truth);
+
+/* The probabilities (4,L) of one sequence, rows A C G T, by its index word. */
+xc_status xc_truth_read(xc_truth *truth, uint32_t index, float *probabilities, xc_error *error);
+
+/* What a file says about itself. */
+typedef struct xc_file_attribute {
+    const char *name, *text; /* text NULL: a number */
+    double number;
+} xc_file_attribute;
+
+/* Attribution maps of `count` sequences of `length` bases for some classes, as HDF5, whole or not at all. Datasets:
+ *   sequences (n,4,L) uint8, index (n) uint32, reverse_complement (n) uint8
+ *   hypothetical (n,4,L), contributions (n,4,L), output (n), gap (n), all float32; where there are several classes in
+ *   groups class0, class1, ...
+ * with the attributes at the top. The disk's space is taken at the beginning. Memory does not grow with `count`. */
+typedef struct xc_attribution_file xc_attribution_file;
+xc_status xc_attribution_file_create(const char *path, size_t count, uint32_t length, const int32_t *classes,
+                                     int32_t class_count, const xc_file_attribute *attributes, size_t attribute_count,
+                                     xc_attribution_file **file, xc_error *error);
+
+/* Rows first .. first + count - 1 of the class that is number `class_number` of those of the file. */
+xc_status xc_attribution_file_write(xc_attribution_file *file, int32_t class_number, size_t first, size_t count,
+                                    const float *hypothetical, const float *contributions, const float *output,
+                                    const float *gap, xc_error *error);
+
+/* One row's sequence, codes (length), and its index word. */
+xc_status xc_attribution_file_write_sequence(xc_attribution_file *file, size_t row, uint32_t index,
+                                             const uint8_t *codes, xc_error *error);
+
+/* The file is there after commit; discard, always the last call, removes what was not committed. */
+xc_status xc_attribution_file_commit(xc_attribution_file *file, xc_error *error);
+void xc_attribution_file_discard(xc_attribution_file *file);
 
 /* ---- FASTA ------------------------------------------------------------------------------------------------------ */
 

@@ -233,6 +233,16 @@ xc_status xc_model_build(const xc_model_config *config, int32_t length, int32_t 
  * model->layer[0].block: `classes` is their product. */
 void xc_model_first_block(const xc_model *model, xc_model *first);
 
+/* Cuts a model behind its first layer's linear part, for attribution: `first` is that part alone, whose logits (Lc,F)
+ * are what `rest` reads (xc_pack_set_input), and the logits of `rest` are the model's, in inference. An activation
+ * before a batch norm becomes a layer of its own. The whole network's parameters and running statistics fit both. Fails
+ * where `rest` would have more than XC_MAX_LAYERS layers. */
+xc_status xc_model_cut(const xc_model *model, xc_model *first, xc_model *rest, xc_error *error);
+
+/* Layer i alone, as a model whose parameters and running statistics begin at *parameters and *running of the whole
+ * model's. It reads what is set by xc_pack_set_input; a first layer DNA. */
+void xc_model_layer(const xc_model *model, int32_t i, xc_model *layer, size_t *parameters, size_t *running);
+
 /* Initial parameters (parameter_count) and running statistics (running_count) of the trial with this seed. */
 void xc_model_initialise(const xc_model *model, uint64_t seed, float *parameters, float *running);
 
@@ -244,10 +254,12 @@ xc_activation xc_config_activation(const xc_config *config);
 /* T trials of one model in a backend's memory. One thread at a time. Slot t's parameters are at t * parameter_count. */
 typedef struct xc_pack xc_pack;
 
-/* Memory for `trials` trials at `batch` sequences; with training == false, for inference alone. One allocation for
- * everything that a step touches, none later. */
-xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32_t trials, int32_t batch, bool training,
-                         xc_pack **pack, xc_error *error);
+/* What a pack can do: forward in inference; and steps; or backward in inference, to what the first layer reads. */
+typedef enum xc_purpose { XC_FOR_INFERENCE, XC_FOR_TRAINING, XC_FOR_ATTRIBUTION } xc_purpose;
+
+/* Memory for `trials` trials at `batch` sequences. One allocation for everything that a step touches, none later. */
+xc_status xc_pack_create(const xc_backend *backend, const xc_model *model, int32_t trials, int32_t batch,
+                         xc_purpose purpose, xc_pack **pack, xc_error *error);
 void xc_pack_free(xc_pack *pack);
 
 /* Lets the threads of a team share every op from now on (NULL: the caller's alone, as a new pack has it), with the same
@@ -256,7 +268,8 @@ void xc_pack_free(xc_pack *pack);
 xc_status xc_pack_set_team(xc_pack *pack, xc_team *team, xc_error *error);
 
 /* Bytes of backend memory that one more trial would take; and of the pack as it is. */
-size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch, bool training);
+size_t xc_pack_bytes(const xc_model *model, const xc_backend *backend, int32_t trials, int32_t batch,
+                     xc_purpose purpose);
 
 /* Everything of slot t that training changes, as the host sees it. Arrays belong to the caller: parameters and moments
  * (parameter_count), running (running_count). Moments may be NULL (not moved; set: zero). */
@@ -320,6 +333,29 @@ xc_status xc_pack_loss(xc_pack *pack, xc_loss_kind kind, const double *class_wei
 
 /* Back through all blocks, adding to the gradients; then xc_pack_step applies them. */
 xc_status xc_pack_backward(xc_pack *pack, xc_error *error);
+
+/* ---- passes to the input, of packs for attribution; all arrays are in the backend's memory ---- */
+
+/* Where a pack's first layer reads its input (T,N,L,C), NULL for the DNA of a split, and where its gradient goes
+ * (T,N,L,C), of DNA at the one-hot input (T,N,L,4). The caller's, good until the next call of this. */
+void xc_pack_set_input(xc_pack *pack, const float *input, float *gradient);
+
+/* What an add block, a model's only layer, adds to it (T,N,L,C); NULL: nothing. As above. */
+void xc_pack_set_skip(xc_pack *pack, const float *skip);
+
+/* The output of layer i of the last forward (T,N,Lp,F), of a pack for attribution or of its last layer. */
+const float *xc_pack_layer_output(const xc_pack *pack, int32_t i);
+
+/* xc_pack_forward in inference of `batch` rows of that input. */
+xc_status xc_pack_forward_input(xc_pack *pack, int32_t batch, xc_error *error);
+
+/* The logits of the last forward (T,N,classes), and the gradient at them, which xc_pack_backward_input reads. */
+float *xc_pack_output(const xc_pack *pack);
+float *xc_pack_output_gradient(const xc_pack *pack);
+
+/* Back from the gradient at the logits to the input's, once after each forward; with references > 0 multipliers by the
+ * rescale rule (backend.h), of a pack that reads no DNA. */
+xc_status xc_pack_backward_input(xc_pack *pack, int32_t references, xc_error *error);
 
 typedef struct xc_optimizer {
     xc_optimizer_kind kind;

@@ -22,6 +22,7 @@ typedef enum xc_stream {
     XC_STREAM_ORDER = 2,    /* substream: epoch, from 0 */
     XC_STREAM_DROPOUT = 3,  /* substream: see xc_dropout_threshold in backend.h */
     XC_STREAM_SIMULATE = 4, /* substream: what is being drawn, see host/data/simulate.c */
+    XC_STREAM_SHUFFLE = 5,  /* the key: see host/attribution/shuffle.c; substream: number of the background */
 } xc_stream;
 
 typedef struct xc_philox_words {

@@ -94,7 +94,7 @@ static void backward(void *context, int thread, int threads) {
         xc_cpu_tail_rows(b, n + share.begin, share.end - share.begin);
         if (b->dx) input_gradient(b, n + share.begin, share.end - share.begin);
         xc_team_barrier(b->team);
-        weight_gradient(b, &left, n, count, panels);
+        if (b->dkernel) weight_gradient(b, &left, n, count, panels);
     }
 }
 

@@ -129,7 +129,7 @@ static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     if (m->fused) m->rows = take_floats(scratch, b->conv_length * b->columns);
     if (m->fused && b->norm) m->shifted = take(scratch, 4 * motif_mask_words(b), sizeof(uint64_t));
     if (m->fused) return;
-    b->strip = take_floats(scratch, 3 * b->strip_rows * b->columns);
+    b->strip = take_floats(scratch, 4 * b->strip_rows * b->columns);
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
     const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
     if (product && !b->spectral.size)
@@ -154,7 +154,7 @@ void xc_cpu_block_memory(const xc_backend *backend, const xc_block *block, int32
 static void find_parameters(const xc_block_args *args, size_t trial, cpu_trial *b) {
     const xc_block *block = args->block;
     const size_t offset = trial * args->parameter_stride;
-    const bool kernel = block->kind != XC_BLOCK_ADD && block->kernel != XC_ABSENT;
+    const bool kernel = block->kernel != XC_ABSENT;
     if (args->parameters) {
         const float *parameters = args->parameters + offset;
         if (kernel) b->kernel = parameters + block->kernel;
@@ -184,6 +184,7 @@ void xc_cpu_load(const xc_block_args *args, size_t trial, cpu_trial *b) {
     b->motif.paired = b->motif.fused && b->norm && b->training;
     if (!b->training) b->dropped = NULL;
     b->add_to_dx = args->add_to_dx;
+    b->references = (size_t)args->references;
     b->activation = args->activation[trial];
     b->team = args->team;
     b->thread_scratch = args->thread_scratch;

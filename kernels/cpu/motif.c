@@ -49,9 +49,11 @@ static void backward(void *context, int thread, int threads) {
         xc_cpu_motif_build(&b, columns);
         xc_team_barrier(b.team);
     }
-    xc_cpu_motif_backward_pass(&b, thread, threads);
-    xc_team_barrier(b.team);
-    xc_cpu_motif_gradients(&b, columns);
+    if (b.dkernel || b.motif.paired) { /* the batch's statistics, as dx wants them, come from the same sums */
+        xc_cpu_motif_backward_pass(&b, thread, threads);
+        xc_team_barrier(b.team);
+        xc_cpu_motif_gradients(&b, columns);
+    }
     if (!b.dx) return;
     xc_team_barrier(b.team);
     xc_cpu_motif_fused_dx(&b, sequences_of(&b, 1, thread, threads));

@@ -213,6 +213,7 @@ static void kernel_gradient(const cpu_trial *b, xc_range columns) {
 void xc_cpu_motif_gradients(cpu_trial *b, xc_range columns) {
     const xc_range filters = {columns.begin, columns.end < b->filters ? columns.end : b->filters};
     norm_gradients(b, columns);
+    if (!b->dkernel) return;
     kernel_gradient(b, filters);
     for (size_t f = filters.begin; f < filters.end; f++) {
         if (b->norm) b->dbeta[f] += (float)b->motif.dbeta[f];

@@ -59,6 +59,7 @@ static void add_gradients(void *context, int thread, int threads) {
 void xc_cpu_motif_rows_backward(cpu_trial *b) {
     xc_cpu_tail_begin(b);
     xc_cpu_each_range(b, make_dz);
+    if (!b->dkernel) return;
     xc_team_run(b->team, add_gradients, b);
     for (size_t k = 0; k < b->width; k++)
         for (size_t a = 0; a < 4; a++)

@@ -8,11 +8,13 @@
 
 static void add_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
     for (size_t r = first * b->conv_length; r < (first + sequences) * b->conv_length; r++) {
-        const float *x = b->x + r * b->filters, *x_skip = b->x_skip + r * b->filters; /* (F) */
-        float *z = b->z + r * b->columns;                                             /* (Fs) */
+        const float *x = b->x + r * b->filters;                              /* (F) */
+        const float *x_skip = b->x_skip ? b->x_skip + r * b->filters : NULL; /* (F) */
+        float *z = b->z + r * b->columns;                                    /* (Fs) */
         for (size_t f = 0; f < b->columns; f += LANES) {
             const size_t left = b->filters - f;
-            v_store(z + f, v_load_part(x + f, left) + v_load_part(x_skip + f, left) + v_load(b->start + f));
+            const vfloat skip = x_skip ? v_load_part(x_skip + f, left) : v_set(0);
+            v_store(z + f, v_load_part(x + f, left) + skip + v_load(b->start + f));
         }
     }
     xc_cpu_norm_range(b, first, sequences, partial_sums);
@@ -99,4 +101,7 @@ const xc_backend XC_ISA_NAME(xc_cpu_table) = {
     .add_block_backward = add_block_backward,
     .loss = xc_cpu_loss,
     .step = xc_cpu_step,
+    .path_points = xc_cpu_path_points,
+    .path_sum = xc_cpu_path_sum,
+    .splice = xc_cpu_splice,
 };

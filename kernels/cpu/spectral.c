@@ -102,10 +102,10 @@ static void backward(void *context, int thread, int threads) {
         const xc_range sequences = xc_share(count, thread, threads);
         xc_cpu_tail_rows(b, n + sequences.begin, sequences.end - sequences.begin);
         xc_cpu_spectral_z_in(b, n, (xc_range){sequences.begin * s->tiles, sequences.end * s->tiles});
-        xc_cpu_spectral_x_in(b, n, xc_share(tiles, thread, threads));
+        if (b->dkernel) xc_cpu_spectral_x_in(b, n, xc_share(tiles, thread, threads));
         xc_team_barrier(b->team);
         for (size_t p = points.begin; p < points.end; p++) { /* both while the point is near */
-            weight_gradient(b, tiles, n == 0, p);
+            if (b->dkernel) weight_gradient(b, tiles, n == 0, p);
             if (b->dx) multiply_point(&products, tiles, p); /* over its x, which nobody wants any more */
         }
         xc_team_barrier(b->team);
@@ -113,7 +113,7 @@ static void backward(void *context, int thread, int threads) {
         xc_cpu_spectral_x_out(b, n, sequences);
         xc_team_barrier(b->team);
     }
-    xc_cpu_spectral_gradient(b, xc_share(b->channels, thread, threads));
+    if (b->dkernel) xc_cpu_spectral_gradient(b, xc_share(b->channels, thread, threads));
 }
 
 void xc_cpu_spectral_backward(cpu_trial *b) { xc_team_run(b->team, backward, b); }

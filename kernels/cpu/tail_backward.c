@@ -158,10 +158,17 @@ static void norm_gradients(cpu_trial *b) {
     }
 }
 
+/* Whether anybody reads the sums, or du, which is not kept where it is soon found again. */
+static bool is_wanted(const cpu_trial *b) {
+    const bool kept = b->block->pool > 1 || cpu_fused_of(b) == FUSED_NOT || b->references > 0;
+    return kept || b->dkernel || b->dgamma || (b->norm && b->training);
+}
+
 void xc_cpu_tail_begin(cpu_trial *b) {
     const size_t sums = 2 * b->columns;
     xc_cpu_norm_constants(b);
-    xc_cpu_each_range(b, begin_range);
+    memset(b->partial_sums, 0, cpu_ranges(b) * sums * sizeof(double));
+    if (is_wanted(b)) xc_cpu_each_range(b, b->references > 0 ? xc_cpu_rescale_range : begin_range);
     memset(b->sums, 0, sums * sizeof(double));
     for (size_t r = 0; r < cpu_ranges(b); r++)
         for (size_t i = 0; i < sums; i++) b->sums[i] += b->partial_sums[r * sums + i];

@@ -100,7 +100,7 @@ INLINE void pooled_sequence(const cpu_trial *b, size_t n, const bool relu) {
 INLINE void span(const cpu_trial *b, size_t n, size_t rows, const bool relu) {
     if (b->block->pool > 1)
         pooled_sequence(b, n, relu);
-    else if (cpu_fused_of(b) != FUSED_NOT)
+    else if (cpu_fused_of(b) != FUSED_NOT && b->references == 0)
         rows_again(b, cpu_z_row(b, n, 0), n * b->conv_length * b->filters, rows);
     else
         plain_rows(b, cpu_z_row(b, n, 0), b->du + n * b->conv_length * b->columns, rows, relu);

@@ -54,6 +54,7 @@ typedef struct cpu_trial {
     size_t gap;     /* rows of zeros around each sequence of z */
     bool training, norm;
     bool add_to_dx;
+    size_t references; /* of the rescale rule; 0: gradients */
     xc_activation activation;
     uint64_t seed, step;
     xc_team *team; /* NULL: alone */
@@ -61,13 +62,13 @@ typedef struct cpu_trial {
     const xc_dna_view *dna;
     const uint32_t *index; /* (N) */
     const float *x;        /* (N,L,C) */
-    const float *x_skip;   /* (N,Lc,F) */
+    const float *x_skip;   /* (N,Lc,F) or NULL */
     const float *kernel;   /* (K,C,F) */
     const float *bias;     /* (F); this and below: NULL is what the block has not */
     const float *gamma;    /* (F) */
     const float *beta;     /* (F) */
     float *running;        /* (2,F) */
-    float *dkernel;        /* (K,C,F) */
+    float *dkernel;        /* (K,C,F); NULL where parameters' gradients are not wanted, and so the others */
     float *dbias;          /* (F) */
     float *dgamma, *dbeta; /* (F) */
     float *y;              /* (N,Lp,F) */
@@ -105,7 +106,7 @@ typedef struct cpu_trial {
     /* Scratch of one thread, see xc_cpu_each_range. */
     unsigned char *thread_scratch; /* (threads, thread_stride) of all */
     size_t thread_stride;
-    float *strip; /* (3, STRIP floats) */
+    float *strip; /* (4, STRIP floats) */
     float *keys;  /* (P,Fs) activations of one window where they are not monotone */
 } cpu_trial;
 
@@ -226,6 +227,10 @@ void xc_cpu_tail_begin(cpu_trial *b); /* dy to du, gradients of batch norm */
 void xc_cpu_tail_rows(const cpu_trial *b, size_t first_sequence, size_t sequences);
 void xc_cpu_tail_end(cpu_trial *b); /* gradient of the bias */
 
+/* rescale.c: in the place of tail_begin's work, of a range: dy to du. A cpu_range_work; the sums are 0. */
+#define xc_cpu_rescale_range XC_ISA_NAME(xc_cpu_rescale_range)
+void xc_cpu_rescale_range(cpu_trial *b, size_t first_sequence, size_t sequences, double *partial_sums);
+
 /* activation.c: in place on `count` floats, a multiple of LANES. */
 #define xc_cpu_activate XC_ISA_NAME(xc_cpu_activate)
 #define xc_cpu_multiply_slope XC_ISA_NAME(xc_cpu_multiply_slope)
@@ -272,10 +277,16 @@ INLINE vint cpu_kept_bytes(const uint8_t *dropped, size_t e, size_t left) {
     return cpu_clear_bits(word);
 }
 
-/* loss.c, step.c */
+/* loss.c, step.c, path.c, splice.c */
 #define xc_cpu_loss XC_ISA_NAME(xc_cpu_loss)
 #define xc_cpu_step XC_ISA_NAME(xc_cpu_step)
 xc_status xc_cpu_loss(const xc_backend *backend, const xc_loss_args *args, xc_error *error);
 xc_status xc_cpu_step(const xc_backend *backend, const xc_step_args *args, xc_error *error);
+#define xc_cpu_path_points XC_ISA_NAME(xc_cpu_path_points)
+#define xc_cpu_path_sum XC_ISA_NAME(xc_cpu_path_sum)
+xc_status xc_cpu_path_points(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+xc_status xc_cpu_path_sum(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+#define xc_cpu_splice XC_ISA_NAME(xc_cpu_splice)
+xc_status xc_cpu_splice(const xc_backend *backend, const xc_splice_args *args, xc_error *error);
 
 #endif

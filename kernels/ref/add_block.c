@@ -1,4 +1,4 @@
-/* add_block.c: the end of a residual unit, z = x + x_skip; the gradient of both is dz.
+/* add_block.c: the end of a residual unit, z = x + x_skip (or x alone); the gradient of both is dz.
  * Source: He et al. 2016 (arXiv 1512.03385), equation 1.
  */
 #include "reference.h"
@@ -11,11 +11,11 @@ static size_t element_count(int32_t batch, const xc_block *block) {
 
 static void add_load(const xc_block_args *args, int32_t trial, xc_ref_block *b) {
     const size_t count = element_count(args->batch, args->block);
-    const float *x = args->x + (size_t)trial * count;           /* (N,Lc,F) */
-    const float *x_skip = args->x_skip + (size_t)trial * count; /* (N,Lc,F) */
+    const float *x = args->x + (size_t)trial * count;                                 /* (N,Lc,F) */
+    const float *x_skip = args->x_skip ? args->x_skip + (size_t)trial * count : NULL; /* (N,Lc,F) */
     for (size_t i = 0; i < count; i++) {
         b->x[i] = x[i];
-        b->x_skip[i] = x_skip[i];
+        b->x_skip[i] = x_skip ? x_skip[i] : 0;
     }
 }
 

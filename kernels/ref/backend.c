@@ -20,6 +20,9 @@ static const xc_backend reference = {
     .add_block_backward = xc_ref_backward_op,
     .loss = xc_ref_loss_op,
     .step = xc_ref_step_op,
+    .path_points = xc_ref_path_points_op,
+    .path_sum = xc_ref_path_sum_op,
+    .splice = xc_ref_splice_op,
 };
 
 const xc_backend *xc_backend_reference(void) { return &reference; }

@@ -169,7 +169,10 @@ static void norm_backward(xc_ref_block *b, size_t f) {
 void xc_ref_tail_backward(xc_ref_block *b) {
     const size_t filters = (size_t)b->block->filters, positions = position_count(b);
     const xc_activation before = {.kind = b->block->before_norm};
-    pool_backward(b);
+    if (b->references > 0)
+        xc_ref_rescale(b);
+    else
+        pool_backward(b);
     for (size_t f = 0; f < filters; f++) {
         if (b->gamma) norm_backward(b, f);
         double dbias = 0;

@@ -13,11 +13,13 @@
 typedef struct xc_ref_block {
     const xc_block *block;
     int32_t batch, training;
+    int32_t references; /* of the rescale rule; 0: gradients */
     xc_activation activation;
     uint64_t seed, step; /* of dropout */
 
     double *x;       /* (N,L,C); of a motif block one-hot (N,L,4) */
-    double *x_skip;  /* (N,Lc,F) of an add block, NULL of others; so below: NULL is what the block has not */
+    double *x_skip;  /* (N,Lc,F) of an add block, zeros where there is none; NULL of other kinds; so below: NULL is what
+                        the block has not */
     double *kernel;  /* (K,C,F) */
     double *bias;    /* (F) */
     double *gamma;   /* (F) */
@@ -67,6 +69,9 @@ void xc_ref_block_backward(xc_ref_block *b);
 void xc_ref_tail_forward(xc_ref_block *b);
 void xc_ref_tail_backward(xc_ref_block *b);
 
+/* dy to du by the rescale rule instead: rescale.c. */
+void xc_ref_rescale(xc_ref_block *b);
+
 /* The value that the pool sees at element e of (N,Lc,F): the activation of u after dropout. */
 double xc_ref_activated(const xc_ref_block *b, size_t e);
 
@@ -93,6 +98,9 @@ typedef struct xc_ref_loss {
 /* The mean loss; writes its gradient too. */
 double xc_ref_loss_value(const xc_ref_loss *loss);
 xc_status xc_ref_loss_op(const xc_backend *backend, const xc_loss_args *args, xc_error *error);
+xc_status xc_ref_path_points_op(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+xc_status xc_ref_path_sum_op(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+xc_status xc_ref_splice_op(const xc_backend *backend, const xc_splice_args *args, xc_error *error);
 xc_status xc_ref_step_op(const xc_backend *backend, const xc_step_args *args, xc_error *error);
 
 #endif

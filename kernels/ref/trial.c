@@ -87,6 +87,7 @@ void xc_ref_load(const xc_block_args *args, int32_t trial, xc_ref_block *b) {
     pieces scratch = {args->scratch, 0};
     lay_out(block, args->batch, &saved, &scratch, b);
     b->training = args->training;
+    b->references = args->references;
     b->activation = args->activation[trial];
     b->seed = args->seed ? args->seed[trial] : 0;
     b->step = args->step ? args->step[trial] : 0;
@@ -119,9 +120,9 @@ static void store_backward(const xc_block_args *args, int32_t trial, const xc_re
     const size_t in = (size_t)args->batch * (size_t)block->length * (size_t)block->channels;
     if (args->dx) narrow(args->dx + t * in, b->dx, in, args->add_to_dx);
     if (args->dx_skip) narrow(args->dx_skip + t * in, b->dx_skip, in, false);
-    if (block->kind == XC_BLOCK_ADD) return;
+    if (!args->gradients) return;
     float *gradients = args->gradients + t * args->parameter_stride;
-    narrow(gradients + block->kernel, b->dkernel, kernel_count(block), true);
+    if (b->kernel) narrow(gradients + block->kernel, b->dkernel, kernel_count(block), true);
     if (b->bias) narrow(gradients + block->bias, b->dbias, filters, true);
     if (b->gamma) narrow(gradients + block->gamma, b->dgamma, filters, true);
     if (b->beta) narrow(gradients + block->beta, b->dbeta, filters, true);

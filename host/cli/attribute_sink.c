@@ -1,0 +1,133 @@
+/* attribute_sink.c: results of `expconv attribute` as they come: to the file, to the scores, and to the progress line.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "attribute.h"
+
+#define LARGE_GAP 1e-3
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+static xc_status write_sequences(attribute_run *run, xc_error *error) {
+    xc_status status = XC_OK;
+    for (size_t i = 0; i < run->count && status == XC_OK; i++) {
+        xc_dna_unpack(&run->split->dna, run->index[i], run->codes);
+        status = xc_attribution_file_write_sequence(run->file, i, run->index[i], run->codes, error);
+    }
+    return status;
+}
+
+static xc_status create_file(attribute_run *run, const char *path, xc_error *error) {
+    const xc_attribution_settings *s = &run->settings;
+    const xc_config *config = run->network.config;
+    const bool background = s->method == XC_INTEGRATED_GRADIENTS || s->method == XC_DEEPSHAP;
+    xc_file_attribute attributes[20];
+    size_t count = 0;
+    attributes[count++] = (xc_file_attribute){"format", "expconv attribution 1", 0};
+    attributes[count++] = (xc_file_attribute){"version", CLI_VERSION, 0};
+    attributes[count++] = (xc_file_attribute){"method", xc_method_word(s->method), 0};
+    attributes[count++] = (xc_file_attribute){"of", s->probability ? "probability" : "logit", 0};
+    if (run->class_count == 1) attributes[count++] = (xc_file_attribute){"class", NULL, run->classes[0]};
+    if (s->method == XC_INTEGRATED_GRADIENTS) {
+        attributes[count++] = (xc_file_attribute){"steps", NULL, s->steps};
+        attributes[count++] = (xc_file_attribute){"quadrature", xc_quadrature_word(s->quadrature), 0};
+    }
+    if (background) {
+        const bool file = s->background == XC_BACKGROUND_FILE;
+        const char *given = cli_value(run->arguments, "background");
+        attributes[count++] = (xc_file_attribute){"background", file ? given : xc_background_word(s->background), 0};
+        attributes[count++] = (xc_file_attribute){"backgrounds", NULL,
+                                                  file                                  ? run->backgrounds.dna.sequences
+                                                  : s->background == XC_BACKGROUND_ZERO ? 1
+                                                                                        : s->backgrounds};
+        attributes[count++] = (xc_file_attribute){"seed", NULL, (double)s->seed};
+    }
+    attributes[count++] = (xc_file_attribute){"trial", run->arguments->operand, 0};
+    attributes[count++] = (xc_file_attribute){"model", run->network.model.name, 0};
+    attributes[count++] = (xc_file_attribute){"activation", xc_activation_word(config->model.activation), 0};
+    attributes[count++] = (xc_file_attribute){"data", run->data, 0};
+    attributes[count++] = (xc_file_attribute){"split", xc_split_word(run->which), 0};
+    return xc_attribution_file_create(path, run->count, run->split->dna.length, run->classes, run->class_count,
+                                      attributes, count, &run->file, error);
+}
+
+xc_status attribute_open_sink(attribute_run *run, xc_error *error) {
+    xc_status status;
+    const size_t length = run->split->dna.length;
+    const char *path;
+    XC_TRY(cli_required(run->arguments, "out", &path, error));
+    XC_TRY(xc_allocate(&run->codes, length, 1, "a sequence", error));
+    XC_TRY(xc_allocate(&run->probabilities, 4 * length, sizeof(float), "the ground truth", error));
+    XC_TRY(xc_allocate(&run->work, 3 * length, sizeof(float), "scores", error));
+    XC_TRY(xc_allocate(&run->score, run->count, sizeof *run->score, "scores", error));
+    if (cli_has(run->arguments, "truth"))
+        XC_TRY(xc_truth_open(run->data, run->which, run->split, &run->truth, error));
+    XC_TRY(create_file(run, path, error));
+    XC_TRY(write_sequences(run, error));
+    run->start = xc_seconds();
+fail:
+    return status;
+}
+
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
+static xc_status score_part(attribute_run *run, const xc_attribution_part *part, xc_error *error) {
+    const uint32_t length = run->split->dna.length;
+    for (size_t i = 0; i < part->count; i++) {
+        const uint32_t index = run->index[part->first + i];
+        const xc_status status = xc_truth_read(run->truth, index, run->probabilities, error);
+        if (status != XC_OK) return status;
+        xc_dna_unpack(&run->split->dna, index, run->codes);
+        run->score[part->first + i] = xc_attribution_score_of(run->codes, length, part->contributions + i * 4 * length,
+                                                              run->probabilities, run->work);
+    }
+    return XC_OK;
+}
+
+static void note_gaps(attribute_run *run, const xc_attribution_part *part) {
+    for (size_t i = 0; i < part->count; i++) {
+        const double gap = fabs((double)part->gap[i]);
+        if (gap <= run->worst_gap) continue;
+        run->worst_gap = gap;
+        run->worst = run->index[part->first + i];
+    }
+}
+
+static void show_progress(const attribute_run *run, const xc_attribution_part *part) {
+    const size_t done = part->first + part->count + (size_t)run->class_number * run->count;
+    const size_t all = run->count * (size_t)run->class_count;
+    const double rate = (double)done / (xc_seconds() - run->start);
+    xc_log_progress(done == all, "%zu of %zu maps, %.3g a second, %.0f s left", done, all, rate,
+                    (double)(all - done) / rate);
+}
+
+xc_status attribute_sink(void *context, const xc_attribution_part *part, xc_error *error) {
+    xc_status status;
+    attribute_run *run = context;
+    XC_TRY(xc_attribution_file_write(run->file, run->class_number, part->first, part->count, part->hypothetical,
+                                     part->contributions, part->output, part->gap, error));
+    if (run->truth) XC_TRY(score_part(run, part, error));
+    note_gaps(run, part);
+    show_progress(run, part);
+fail:
+    return status;
+}
+
+xc_status attribute_end_class(attribute_run *run, xc_error *error) {
+    const char *method = xc_method_word(run->settings.method);
+    (void)error;
+    if (run->settings.method == XC_DEEPSHAP && run->worst_gap > LARGE_GAP)
+        xc_log(XC_LOG_WARNING,
+               "class %d: contributions of sequence %u sum to %.2g more or less than the difference of outputs",
+               run->settings.class_index, run->worst & ~XC_REVERSE_COMPLEMENT, run->worst_gap);
+    run->worst_gap = 0;
+    if (!run->truth) return XC_OK;
+    const xc_attribution_scores all = xc_attribution_scores_of(run->score, run->count);
+    if (run->class_number == 0)
+        puts("class\tmethod\tsequences\tauroc\tauroc_sd\taupr\taupr_sd\tsignal_to_noise\tsignal_to_noise_sd");
+    printf("%d\t%s\t%zu\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\t%.6g\n", run->settings.class_index, method, all.sequences,
+           all.mean.auroc, all.deviation.auroc, all.mean.aupr, all.deviation.aupr, all.mean.signal_to_noise,
+           all.deviation.signal_to_noise);
+    return XC_OK;
+}

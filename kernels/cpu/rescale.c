@@ -1,0 +1,117 @@
+/* rescale.c: DeepLIFT's rescale rule in the place of tail_backward.c: du of references, rows of a group of which the
+ * first is the sequence's. With a pool, `route` is made to say which position each output is charged to, and
+ * tail_rows.c goes on as with gradients. Source: see backend.h.
+ */
+#include "tail.h"
+
+/* Rows of z before batch norm at the positions that are charged, and what stands beside them. */
+typedef struct rescaled_rows {
+    const float *v, *u;        /* (rows,Fs) of sequence and reference */
+    const float *yv, *yu, *dy; /* (rows,F) */
+    float *du;                 /* (rows,Fs) */
+} rescaled_rows;
+
+/* The first `count` lanes. */
+INLINE vint lanes_before(size_t count) {
+    vint lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane < (int32_t)(count < LANES ? count : LANES);
+}
+
+INLINE vint is_near(vfloat step, size_t left) { return (v_abs(step) < XC_RESCALE_NEAR) & lanes_before(left); }
+
+/* du = dy (yv - yu) / (v - u); whether v and u were too near somewhere. Half way between stands in `middle` (rows,Fs).
+ */
+static bool divide(const cpu_trial *b, const rescaled_rows *r, size_t rows, float *middle) {
+    vint some = {0};
+    for (size_t f = 0; f < b->columns; f += LANES) {
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
+        const size_t left = b->filters - f;
+        for (size_t i = 0; i < rows; i++) {
+            const size_t wide = i * b->columns + f, e = i * b->filters + f;
+            const vfloat v = cpu_normalised(&by, v_load(r->v + wide)), u = cpu_normalised(&by, v_load(r->u + wide));
+            const vfloat difference = v_load_part(r->yv + e, left) - v_load_part(r->yu + e, left);
+            const vint near = is_near(v - u, left);
+            some |= near;
+            v_store(middle + wide, 0.5f * (v + u));
+            v_store(r->du + wide, v_where(~near & lanes_before(left),
+                                          v_load_part(r->dy + e, left) * difference / v_select(near, v_set(1), v - u)));
+        }
+    }
+    bool any = false;
+    for (int i = 0; i < LANES; i++) any |= some[i] != 0;
+    return any;
+}
+
+/* Where v and u are near: du = dy times the slope at `middle`. `slopes` (rows,Fs) is anybody's. */
+static void take_slopes(const cpu_trial *b, const rescaled_rows *r, size_t rows, const float *middle, float *slopes) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t f = 0; f < b->columns; f += LANES)
+            v_store(slopes + i * b->columns + f, v_load_part(r->dy + i * b->filters + f, b->filters - f));
+    xc_cpu_multiply_slope(&b->activation, middle, slopes, rows * b->columns);
+    for (size_t f = 0; f < b->columns; f += LANES) {
+        const cpu_normaliser by = cpu_normaliser_of(b, f);
+        for (size_t i = 0; i < rows; i++) {
+            const size_t wide = i * b->columns + f;
+            const vfloat v = cpu_normalised(&by, v_load(r->v + wide)), u = cpu_normalised(&by, v_load(r->u + wide));
+            const vint near = is_near(v - u, b->filters - f);
+            v_store(r->du + wide, v_select(near, v_load(slopes + wide), v_load(r->du + wide)));
+        }
+    }
+}
+
+/* z of both at the positions that outputs first .. first + rows - 1 of row `n` are charged to, to v and u. */
+static void charge(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows, float *v, float *u) {
+    const int64_t pool = b->block->pool;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t j = first + i, mine = n * b->out_length + j, its = sequence * b->out_length + j;
+        const float *z_mine = cpu_z_row(b, n, 0), *z_its = cpu_z_row(b, sequence, 0); /* (Lc,Fs) */
+        const int64_t start = (int64_t)j * pool - b->block->pool_pad_left;
+        for (size_t f = 0; f < b->filters; f++) {
+            const bool its_own = b->y[its * b->filters + f] >= b->y[mine * b->filters + f];
+            const uint16_t route = b->route[(its_own ? its : mine) * b->columns + f];
+            const size_t at = (size_t)(start + route) * b->columns + f;
+            b->route[mine * b->columns + f] = route;
+            v[i * b->columns + f] = z_its[at];
+            u[i * b->columns + f] = z_mine[at];
+        }
+        for (size_t f = b->filters; f < b->columns; f++) v[i * b->columns + f] = u[i * b->columns + f] = 0;
+    }
+}
+
+static void rescale_rows(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows) {
+    float *middle = b->strip, *v = b->strip + b->strip_rows * b->columns, *u = v + b->strip_rows * b->columns;
+    const size_t mine = n * b->out_length + first, its = sequence * b->out_length + first;
+    rescaled_rows r = {.yv = b->y + its * b->filters,
+                       .yu = b->y + mine * b->filters,
+                       .dy = b->dy + mine * b->filters,
+                       .du = b->du + mine * b->columns};
+    if (b->block->pool > 1) charge(b, sequence, n, first, rows, v, u);
+    r.v = b->block->pool > 1 ? v : cpu_z_row(b, sequence, first);
+    r.u = b->block->pool > 1 ? u : cpu_z_row(b, n, first);
+    if (divide(b, &r, rows, middle)) take_slopes(b, &r, rows, middle, u + b->strip_rows * b->columns);
+}
+
+/* Without an activation and a pool multipliers are gradients. */
+static void copy_gradient(const cpu_trial *b, size_t n) {
+    for (size_t i = n * b->out_length; i < (n + 1) * b->out_length; i++)
+        for (size_t f = 0; f < b->columns; f += LANES)
+            v_store(b->du + i * b->columns + f, v_load_part(b->dy + i * b->filters + f, b->filters - f));
+}
+
+void xc_cpu_rescale_range(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
+    const size_t group = b->references + 1;
+    const bool linear = b->activation.kind == XC_LINEAR && b->block->pool == 1;
+    memset(partial_sums, 0, 2 * b->columns * sizeof(double));
+    for (size_t n = first; n < first + sequences; n++) {
+        if (n % group == 0)
+            memset(b->du + n * b->out_length * b->columns, 0, b->out_length * b->columns * sizeof(float));
+        else if (linear)
+            copy_gradient(b, n);
+        else
+            for (size_t j = 0; j < b->out_length; j += b->strip_rows) {
+                const size_t left = b->out_length - j;
+                rescale_rows(b, n - n % group, n, j, left < b->strip_rows ? left : b->strip_rows);
+            }
+    }
+}
