@@ -1,6 +1,6 @@
-"""Explains a zoo model's output by Captum's DeepLift on the CPU: each sequence beside each of its own backgrounds, whose
-mean is what its DeepLiftShap gives for backgrounds that all sequences share. The network is module_zoo.py's with batch
-norm folded. How it is called: serve_attribution.py."""
+"""Explains a zoo model's output by Captum's DeepLift on the CPU: each sequence beside each of its own backgrounds,
+whose mean is what its DeepLiftShap gives for backgrounds that all sequences share. The network is module_zoo.py's with
+batch norm folded. How it is called: serve_attribution.py."""
 from keep_memory import keep_memory
 
 keep_memory()

@@ -1,14 +1,16 @@
 """What the peers' attribution scripts share: their arguments, the sequences, the choice of the batch, and the protocol.
 
-    python X_attribution.py --model cnn-deep --method deepshap --threads 2 --sequences 50 --serve   makes one-hot
-        sequences in memory and shuffles each for its backgrounds, takes the fastest of a few batches (or --batch), prints
-        {"ready": true}; then for every line on stdin explains class 1's logit of all sequences once and prints a JSON
-        line whose median_ms are milliseconds for one sequence. Making the backgrounds is not timed.
-    ... --check   compares with a plain computation in float64 of two sequences; exit status 1 where they differ
+    python X_attribution.py --model cnn-deep --method deepshap --threads 2 --sequences 50 --serve    makes one-hot
+        sequences in memory and shuffles each for its backgrounds, takes the fastest of a few batches (or --batch),
+        prints {"ready": true}; then for every line on stdin explains class 1's logit of all sequences once and prints
+        a JSON line whose median_ms are milliseconds for one sequence, and processor_ms those of all processors. Making
+        the backgrounds is not timed.
+    ... --check    computes two sequences in float64 and compares with the shortest code for it, deepshap with what
+        its sum must be; prints norms, so that systems can be compared; exit status 1 where they differ
 
-A system gives explain(x, backgrounds, batch): x (n,L,4) and backgrounds (n,b,L,4) float32 tensors, batch the rows of a
-forward pass as near as the method can; it returns contributions (n,L,4) and hypothetical (n,L,4), or one of them and None,
-as attribution.h defines them; backgrounds is None for methods that have none.
+A system gives explain(x, backgrounds, batch): x (n,L,4) and backgrounds (n,b,L,4), or None for methods that have none,
+are float32 tensors, float64 in --check, as is the network that network_of gives; batch is the rows of a forward pass,
+as near as the method can. It returns contributions and hypothetical, both (n,L,4), as attribution.h defines them.
 """
 import argparse
 import json
@@ -52,7 +54,7 @@ def network_of(args):
         if isinstance(module, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             module.running_mean.uniform_(-0.1, 0.1, generator=generator)
             module.running_var.uniform_(0.5, 1.5, generator=generator)
-    return network
+    return network.double() if args.check else network
 
 
 def class_of(args):
@@ -80,10 +82,8 @@ def summarise(m, x, backgrounds):
 # ---------------------------------------------------------------------- check
 
 def plain(args, x, backgrounds):
-    """The same in float64 by the shortest code there is, of the methods that one can write so: contributions,
-    hypothetical; None where there is no such code, and the law of the sum must do."""
-    network, c = network_of(args).double(), class_of(args)
-    x = x.double()
+    """Contributions and hypothetical by the shortest code there is; None of deepshap, which has none."""
+    network, c = network_of(args), class_of(args)
 
     def gradient(z):
         z = z.clone().requires_grad_()
@@ -92,7 +92,7 @@ def plain(args, x, backgrounds):
         g = gradient(x)
         return g * x, g
     if args.method == "integrated_gradients":
-        b = backgrounds.double()
+        b = backgrounds
         m = sum(gradient((b + k / args.steps * (x[:, None] - b)).flatten(0, 1)) for k in range(args.steps)) / args.steps
         return summarise(m.reshape(b.shape), x, b)
     if args.method == "mutagenesis":
@@ -109,19 +109,19 @@ def plain(args, x, backgrounds):
 def check(args, explain):
     args.sequences = 2
     x, backgrounds = sequences(args)
+    x, backgrounds = x.double(), backgrounds if backgrounds is None else backgrounds.double()
     found = explain(x, backgrounds, args.batch or BATCHES[args.method][0])
     golden = plain(args, x, backgrounds)
     if golden:
-        off = [((a - b).norm() / b.norm()).item() for a, b in zip(found, golden) if a is not None]
+        off = [((a - b).norm() / b.norm()).item() for a, b in zip(found, golden)]
     else:  # deepshap
-        network = network_of(args).double()
-        logits = network(torch.cat([x[:, None], backgrounds], 1).flatten(0, 1).double())[:, class_of(args)]
+        logits = network_of(args)(torch.cat([x[:, None], backgrounds], 1).flatten(0, 1))[:, class_of(args)]
         logits = logits.reshape(len(x), -1)
         gain = logits[:, 0] - logits[:, 1:].mean(1)
         off = [((found[0].sum((1, 2)) - gain).norm() / gain.norm()).item()]
-    print(json.dumps({"method": args.method, "relative": off, "sum": found[0].double().sum((1, 2)).tolist(),
-                      "norm": found[0].double().norm(dim=(1, 2)).tolist()}), flush=True)
-    return 0 if max(off) < 1e-3 else 1
+    print(json.dumps({"method": args.method, "relative": off, "sum": found[0].sum((1, 2)).tolist(),
+                      "norm": [f.norm(dim=(1, 2)).tolist() for f in found]}), flush=True)
+    return 0 if max(off) < 1e-9 else 1
 
 
 def run(args, name, version, explain):
@@ -140,8 +140,11 @@ def run(args, name, version, explain):
     if args.serve:
         print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin if args.serve else range(3):
+        processor = time.process_time()
         taken = seconds_of(len(x), batch)
+        processor = time.process_time() - processor
         print(json.dumps({"peer": name, "version": version, "model": args.model, "method": args.method,
                           "backgrounds": args.backgrounds if backgrounds is not None else 0,
                           "steps": args.steps if args.method == "integrated_gradients" else 0, "threads": args.threads,
-                          "batch": batch, "sequences": len(x), "median_ms": round(1e3 * taken / len(x), 4)}), flush=True)
+                          "batch": batch, "sequences": len(x), "median_ms": round(1e3 * taken / len(x), 4),
+                          "processor_ms": round(1e3 * processor / len(x), 4)}), flush=True)

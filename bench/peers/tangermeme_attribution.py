@@ -29,7 +29,7 @@ def main():
             network, x.transpose(1, 2), references=backgrounds.transpose(2, 3), device="cpu", hypothetical=True,
             target=serve_attribution.class_of(args), batch_size=max(1, batch // 2), additional_nonlinear_ops=rules)
         hypothetical = hypothetical.transpose(1, 2)
-        return hypothetical * x, hypothetical
+        return hypothetical * x, hypothetical  # what it calls so; not what attribution.h does
 
     serve_attribution.run(args, "tangermeme", tangermeme.__version__, explain)
 

@@ -1,6 +1,6 @@
-"""Explains a zoo model's output in PyTorch on the CPU, all four methods: inference mode, channels_last, batch norm folded
-into the weights before it, the weights constants, everything in large batches. Deepshap computes each sequence once beside
-all its backgrounds, not once with each. How it is called: serve_attribution.py."""
+"""Explains a zoo model's output in PyTorch on the CPU, all four methods: inference mode, channels_last, batch norm
+folded into the weights before it, the weights constants, everything in large batches. Deepshap computes each sequence
+once beside all its backgrounds, not once with each. How it is called: serve_attribution.py."""
 from keep_memory import keep_memory
 
 keep_memory()
@@ -27,7 +27,7 @@ def saliency(network, class_index, x, backgrounds, args, batch):
 
 def integrated_gradients(network, class_index, x, backgrounds, args, batch):
     """All points between a sequence and a background are neighbours in the batch."""
-    points = (torch.arange(args.steps, dtype=torch.float32) / args.steps)[:, None, None]
+    points = (torch.arange(args.steps, dtype=x.dtype) / args.steps)[:, None, None]
     start = backgrounds.flatten(0, 1)
     way = (x[:, None] - backgrounds).flatten(0, 1)
     pairs = max(1, batch // args.steps)

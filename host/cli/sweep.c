@@ -24,8 +24,10 @@ typedef struct cells {
 
 /* What the table for people may have, as far as some row has a value: AUROC of a regression does not exist, and filters
  * are not measured everywhere. */
-static const char *const measures[] = {"test_auroc",   "test_aupr", "test_accuracy",
-                                       "test_pearson", "match_any", "match_ground_truth"};
+static const char *const measures[] = {"test_auroc",     "test_aupr",         "test_accuracy",
+                                       "test_pearson",   "match_any",         "match_ground_truth",
+                                       "saliency_auroc", "mutagenesis_auroc", "integrated_gradients_auroc",
+                                       "deepshap_auroc"};
 enum { MEASURE_COUNT = sizeof measures / sizeof *measures };
 
 static int find_column(const cells *table, const char *name, const char *ending) {

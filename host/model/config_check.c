@@ -245,6 +245,7 @@ xc_status xc_config_check(const xc_config *config, const xc_document *document, 
     XC_TRY(check_monitor(&config->train, document, error));
     XC_TRY(check_sweep(config, document, error));
     if (config->filters) XC_TRY(xc_config_check_filters(config->filters, document, error));
+    if (config->attribution) XC_TRY(xc_config_check_attribution(config->attribution, document, error));
 fail:
     return status;
 }

@@ -49,7 +49,7 @@ static xc_status read_text(const char *name, const char *text, size_t size, cons
     XC_TRY(xc_document_check(&document, &xc_config_schema, error));
     XC_TRY(xc_document_complete(&document, 1, xc_config_defaults, error));
     XC_TRY(xc_config_complete_blocks(&document, "model.blocks", error));
-    XC_TRY(xc_config_complete_filters(&document, error));
+    XC_TRY(xc_config_complete_measures(&document, error));
     XC_TRY(xc_document_load(&document, &xc_config_schema, &data, error));
     *config = data;
     XC_TRY(settle_model(*config, &document, error));

@@ -16,6 +16,10 @@ static const cyaml_strval_t losses[] = {XC_LOSSES(WORD)};
 static const cyaml_strval_t precisions[] = {XC_PRECISIONS(WORD)};
 static const cyaml_strval_t optimizers[] = {XC_OPTIMIZERS(WORD)};
 static const cyaml_strval_t monitors[] = {XC_METRICS(MONITOR)};
+static const cyaml_strval_t methods[] = {XC_ATTRIBUTION_METHODS(WORD)};
+static const cyaml_strval_t backgrounds[] = {XC_BACKGROUNDS(WORD)};
+static const cyaml_strval_t quadratures[] = {XC_QUADRATURES(WORD)};
+static const cyaml_strval_t explained[] = {{"logit", false}, {"probability", true}};
 static const cyaml_strval_t paddings[] = {{"same", XC_PADDING_SAME}, {"valid", XC_PADDING_VALID}};
 static const cyaml_strval_t beyonds[] = {{"hard", XC_BEYOND_HARD}, {"linear", XC_BEYOND_LINEAR}};
 static const cyaml_strval_t kept_weights[] = {{"last", false}, {"best", true}};
@@ -26,6 +30,9 @@ const char *xc_activation_word(xc_activation_kind kind) { return activations[kin
 const char *xc_init_word(xc_init init) { return inits[init].str; }
 const char *xc_loss_word(xc_loss_kind loss) { return losses[loss].str; }
 const char *xc_precision_word(xc_precision precision) { return precisions[precision].str; }
+const char *xc_method_word(xc_attribution_method method) { return methods[method].str; }
+const char *xc_background_word(xc_background background) { return backgrounds[background].str; }
+const char *xc_quadrature_word(xc_quadrature quadrature) { return quadratures[quadrature].str; }
 const char *xc_metric_word(xc_metric metric) { return monitors[metric].str + strlen("val_"); }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
@@ -49,6 +56,8 @@ static const cyaml_schema_value_t number_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_D
 static const cyaml_schema_value_t string_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED)};
 static const cyaml_schema_value_t activation_entry = {CYAML_VALUE_ENUM(
     CYAML_FLAG_STRICT | CYAML_FLAG_CASE_INSENSITIVE, xc_activation_kind, activations, COUNT(activations))};
+static const cyaml_schema_value_t method_entry = {CYAML_VALUE_ENUM(
+    CYAML_FLAG_STRICT | CYAML_FLAG_CASE_INSENSITIVE, xc_attribution_method, methods, COUNT(methods))};
 static const cyaml_schema_value_t init_entry = {
     CYAML_VALUE_ENUM(CYAML_FLAG_STRICT | CYAML_FLAG_CASE_INSENSITIVE, xc_init, inits, COUNT(inits))};
 
@@ -165,8 +174,21 @@ static const cyaml_schema_field_t filters_fields[] = {
     CYAML_FIELD_END,
 };
 
-/* The filters section stands last in the text: it may change in a folder (train/claim.c), and the lines before it keep
- * their numbers. */
+static const cyaml_schema_field_t attribution_fields[] = {
+    LIST("methods", xc_attribution_config, methods, method_entry),
+    UINT("sequences", GIVEN, xc_attribution_config, sequences),
+    UINT("class", GIVEN, xc_attribution_config, class_index),
+    ENUM("of", xc_attribution_config, probability, explained),
+    ENUM("background", xc_attribution_config, background, backgrounds),
+    UINT("backgrounds", GIVEN, xc_attribution_config, backgrounds),
+    UINT("steps", GIVEN, xc_attribution_config, steps),
+    ENUM("quadrature", xc_attribution_config, quadrature, quadratures),
+    UINT("seed", GIVEN, xc_attribution_config, seed),
+    CYAML_FIELD_END,
+};
+
+/* The sections of measures stand last in the text: they may change in a folder (train/claim.c), and the lines before
+ * them keep their numbers. */
 static const cyaml_schema_field_t config_fields[] = {
     SECTION("data", GIVEN, xc_config, data, data_fields),
     SECTION("model", GIVEN, xc_config, model, model_fields),
@@ -174,6 +196,7 @@ static const cyaml_schema_field_t config_fields[] = {
     SECTION("exponential", CYAML_FLAG_FLOW, xc_config, exponential, exponential_fields),
     SECTION("sweep", GIVEN, xc_config, sweep, sweep_fields),
     CYAML_FIELD_MAPPING_PTR("filters", CYAML_FLAG_POINTER | MAYBE, xc_config, filters, filters_fields),
+    CYAML_FIELD_MAPPING_PTR("attribution", CYAML_FLAG_POINTER | MAYBE, xc_config, attribution, attribution_fields),
     CYAML_FIELD_END,
 };
 const cyaml_schema_value_t xc_config_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, xc_config, config_fields)};
@@ -205,10 +228,19 @@ const char *const xc_block_defaults =
 /* As in Koo & Ploenzke 2021. */
 const char *const xc_filters_defaults = "{threshold: 0.5, window: 20, evalue: 0.1}\n";
 
-xc_status xc_config_complete_filters(xc_document *document, xc_error *error) {
-    const int filters = xc_document_value(document, 1, "filters");
-    if (!filters || xc_document_null(document, filters)) return XC_OK;
-    return xc_document_complete(document, filters, xc_filters_defaults, error);
+const char *const xc_attribution_defaults =
+    "{sequences: 500, class: 0, of: probability, background: shuffle, backgrounds: 10, steps: 20,\n"
+    " quadrature: left, seed: 0}\n";
+
+static xc_status complete_section(xc_document *document, const char *key, const char *defaults, xc_error *error) {
+    const int section = xc_document_value(document, 1, key);
+    if (!section || xc_document_null(document, section)) return XC_OK;
+    return xc_document_complete(document, section, defaults, error);
+}
+
+xc_status xc_config_complete_measures(xc_document *document, xc_error *error) {
+    const xc_status status = complete_section(document, "filters", xc_filters_defaults, error);
+    return status == XC_OK ? complete_section(document, "attribution", xc_attribution_defaults, error) : status;
 }
 
 xc_status xc_config_complete_blocks(xc_document *document, const char *path, xc_error *error) {

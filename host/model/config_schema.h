@@ -26,16 +26,17 @@ extern const cyaml_strval_t xc_truth_words[];
 /* The keys of a block. */
 extern const cyaml_schema_field_t xc_block_fields[];
 
-/* The defaults as YAML: of a config without its model's blocks and without filters, of one block, of filters. */
+/* The defaults as YAML: of a config without its model's blocks and its measures, of one block, of either measure. */
 extern const char *const xc_config_defaults;
 extern const char *const xc_block_defaults;
 extern const char *const xc_filters_defaults;
+extern const char *const xc_attribution_defaults;
 
 /* Completes every mapping of the list at `path` with the defaults of a block. */
 xc_status xc_config_complete_blocks(xc_document *document, const char *path, xc_error *error);
 
-/* Completes the section `filters` when there is one. */
-xc_status xc_config_complete_filters(xc_document *document, xc_error *error);
+/* Completes the sections `filters` and `attribution` where they are. */
+xc_status xc_config_complete_measures(xc_document *document, xc_error *error);
 
 /* Whether `key` means anything in a block of this kind: padding does not in a dense one. */
 bool xc_block_takes(const xc_block_config *block, const char *key);
@@ -54,6 +55,10 @@ xc_status xc_config_check(const xc_config *config, const xc_document *document, 
 
 /* Checks a complete filters section. */
 xc_status xc_config_check_filters(const xc_filters_config *filters, const xc_document *document, xc_error *error);
+
+/* Checks a complete attribution section. */
+xc_status xc_config_check_attribution(const xc_attribution_config *attribution, const xc_document *document,
+                                      xc_error *error);
 
 /* The shortest text that reads back as the same number, and as a number in every YAML reader. */
 void xc_config_number(double value, char text[32]);

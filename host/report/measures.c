@@ -42,10 +42,26 @@ static double test_pearson(const xc_grid *grid, size_t trial) {
     return regression ? test_metric(grid, trial, XC_METRIC_PEARSON) : NAN;
 }
 
+/* How well the maps of a method find what simulated sequences were made of. Figure 2 of Koo & Ploenzke 2021. */
+static double map_auroc(const xc_grid *grid, size_t trial, xc_attribution_method method) {
+    const xc_trial_attribution *measured = grid->attribution ? &grid->attribution[trial] : NULL;
+    if (!is_done(grid, trial) || !measured || !measured->measured) return NAN;
+    const xc_attribution_scores *scores = &measured->method[method];
+    return scores->sequences > 0 ? scores->mean.auroc : NAN;
+}
+
+#define MAP_AUROC(name, word) \
+    static double name##_auroc(const xc_grid *grid, size_t trial) { return map_auroc(grid, trial, name); }
+XC_ATTRIBUTION_METHODS(MAP_AUROC)
+
 const xc_measure xc_measures[] = {
     {"match_ground_truth", "filters that match a planted motif", true, match_ground_truth},
     {"match_any", "filters that match any motif", true, match_any},
     {"coverage", "planted motifs that a filter matches", true, coverage},
+    {"saliency_auroc", "AUROC of saliency maps", true, XC_SALIENCY_auroc},
+    {"mutagenesis_auroc", "AUROC of mutagenesis maps", true, XC_MUTAGENESIS_auroc},
+    {"integrated_gradients_auroc", "AUROC of integrated gradients", true, XC_INTEGRATED_GRADIENTS_auroc},
+    {"deepshap_auroc", "AUROC of DeepSHAP maps", true, XC_DEEPSHAP_auroc},
     {"test_auroc", "test AUROC", true, test_auroc},
     {"test_aupr", "test AUPR", true, test_aupr},
     {"test_pearson", "test Pearson correlation", false, test_pearson},

@@ -34,18 +34,18 @@ static bool is_written_here(const void *context, const char *name, long process)
     (void)context, (void)process; /* under the lock a temporary file is nobody's */
     for (size_t i = 0; i < sizeof written / sizeof *written; i++)
         if (strcmp(name, written[i]) == 0) return true;
-    return xc_filters_writes(name);
+    return strcmp(name, XC_ATTRIBUTION_FILE) == 0 || xc_filters_writes(name);
 }
 
 static void remove_leftovers(const char *folder) { xc_remove_leftovers(folder, is_written_here, NULL); }
 
-/* Folders of trials that were begun take the filters section of this run, and lose what another one measured. */
+/* Folders of trials that were begun take the measures of this run's config, and lose what another one measured. */
 static xc_status claim_begun(const xc_grid *grid, xc_error *error) {
     xc_status status = XC_OK;
     for (size_t i = 0; i < grid->count; i++) {
         const xc_trial *trial = &grid->trial[i];
         remove_leftovers(trial->folder);
-        if (xc_trial_has(trial, XC_CONFIG_FILE)) XC_TRY(xc_trial_claim_folder(trial, xc_filters_remove, error));
+        if (xc_trial_has(trial, XC_CONFIG_FILE)) XC_TRY(xc_trial_claim_folder(trial, xc_measure_remove, error));
     }
 fail:
     return status;
@@ -59,9 +59,9 @@ xc_status xc_sweep_claim_folder(const xc_config *config, const xc_grid *grid, co
     XC_TRY(xc_make_folder(folder, error));
     XC_TRY(lock_folder(folder, lock, error));
     remove_leftovers(folder);
-    /* The sweep's own config.yaml last: whoever reads the folder never finds measures of another filters section. */
+    /* The sweep's own config.yaml last: whoever reads the folder never finds measures of another config. */
     XC_TRY(claim_begun(grid, error));
-    XC_TRY(xc_trial_claim_folder(&owner, xc_filters_remove, error));
+    XC_TRY(xc_trial_claim_folder(&owner, xc_measure_remove, error));
 fail:
     if (status != XC_OK) xc_sweep_leave_folder(lock);
     return status;

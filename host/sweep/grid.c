@@ -158,6 +158,7 @@ xc_status xc_grid_build(const xc_config *config, const char *folder, xc_grid *gr
     grid->seeds = config->sweep.seeds ? config->sweep.seeds : 1;
     XC_TRY(xc_allocate(&grid->trial, count, sizeof *grid->trial, "the trials of the sweep", error));
     XC_TRY(xc_allocate(&grid->scores, count, sizeof *grid->scores, "the trials of the sweep", error));
+    XC_TRY(xc_allocate(&grid->attribution, count, sizeof *grid->attribution, "the trials of the sweep", error));
     for (int axis = 0; axis < AXIS_COUNT; axis++) {
         if (axis == SEED || axis_listed(&config->sweep, axis)) grid->varied[grid->varied_count++] = axis_name[axis];
     }
@@ -182,5 +183,6 @@ void xc_grid_free(xc_grid *grid) {
     }
     free(grid->trial);
     free(grid->scores);
+    free(grid->attribution);
     memset(grid, 0, sizeof *grid);
 }

@@ -1,5 +1,5 @@
 /* ground.c: what all trials of a sweep stand on: one backend, the data read once, every model checked against it, the
- * database that filters are compared with.
+ * database that filters are compared with, the ground truth of attribution maps.
  *
  * Headers come first: what cannot work with this file's shapes is refused in an instant, not after a long read.
  */
@@ -44,11 +44,11 @@ static xc_status read_data(const xc_grid *grid, int threads, xc_dataset *dataset
     const xc_split_header *train = &dataset->header[XC_TRAIN];
     if (train->present && train->classes > 0) XC_TRY(check_models(grid, train, error));
     if (!dataset->header[XC_TEST].present) {
-        if (xc_grid_filters(grid)) {
-            status = xc_fail(error, XC_INPUT,
-                             "%s has no test split, on which filters are measured; add one, or leave the config's "
-                             "filters section out",
-                             data->file);
+        if (config->filters || config->attribution) {
+            status = xc_fail(
+                error, XC_INPUT,
+                "%s has no test split, on which %s measured; add one, or leave the config's %s section out", data->file,
+                config->filters ? "filters are" : "attribution maps are", config->filters ? "filters" : "attribution");
             goto fail;
         }
         xc_log(XC_LOG_NOTICE, "%s has no test split; its metrics will be nan", data->file);
@@ -72,11 +72,15 @@ static void check_precision(const xc_backend *backend, xc_precision precision) {
 
 xc_status xc_ground_open(const xc_grid *grid, const xc_sweep_options *options, xc_ground *ground, xc_error *error) {
     xc_status status = XC_OK;
+    const xc_attribution_config *attribution = grid->trial[0].config->attribution;
     memset(ground, 0, sizeof *ground);
     XC_TRY(xc_backend_open(options->device, &ground->backend, error));
     check_precision(ground->backend, grid->trial[0].config->model.precision);
     XC_TRY(xc_measure_open(xc_grid_filters(grid), &ground->database, error));
     XC_TRY(read_data(grid, options->threads, &ground->dataset, error));
+    if (attribution)
+        XC_TRY(xc_attribution_truth_read(grid->trial[0].config->data.file, XC_TEST, &ground->dataset.split[XC_TEST],
+                                         attribution, &ground->truth, error));
     XC_TRY(xc_train_data_open(ground->backend, &ground->dataset, &ground->data, error));
 fail:
     return status;
@@ -87,4 +91,5 @@ void xc_ground_close(xc_ground *ground) {
     if (ground->data.dataset) xc_train_data_close(&ground->data);
     xc_dataset_free(&ground->dataset);
     xc_motif_list_free(&ground->database);
+    xc_attribution_truth_free(&ground->truth);
 }

@@ -31,7 +31,7 @@ xc_status xc_sweep_read(const char *folder, xc_grid *grid, xc_error *error) {
     XC_TRY(xc_sweep_read_manifest(grid, folder, error));
     for (size_t i = 0; i < grid->count; i++) {
         XC_TRY(xc_trial_read_results(&grid->trial[i], error));
-        XC_TRY(xc_measure_read(&grid->trial[i], &grid->scores[i], error));
+        XC_TRY(xc_measure_read(grid, i, error));
     }
 fail:
     xc_config_free(config);

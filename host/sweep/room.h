@@ -48,7 +48,8 @@ typedef struct xc_ground {
     const xc_backend *backend;
     xc_dataset dataset;
     xc_train_data data;
-    xc_motif_list database; /* of the config's filters section; empty when it names none */
+    xc_motif_list database;     /* of the config's filters section; empty when it names none */
+    xc_attribution_truth truth; /* of its attribution section; empty when there is none */
 } xc_ground;
 
 /* Reads the data and checks it, and every trial's model, against each other, and the ground truth against the database,
@@ -87,13 +88,25 @@ const xc_filters_config *xc_grid_filters(const xc_grid *grid);
  * xc_motif_list_free, also on failure. */
 xc_status xc_measure_open(const xc_filters_config *config, xc_motif_list *database, xc_error *error);
 
-/* Measures the filters of a trained trial, whose config has a filters section, on the test split, with so many
+/* What was measured of a trial beside its training. */
+typedef struct xc_measured {
+    xc_filter_scores filters;
+    xc_trial_attribution attribution;
+} xc_measured;
+
+/* Whether something that the trial's config asks for was not measured. */
+bool xc_measure_lacks(const xc_trial *trial, const xc_filter_scores *filters, const xc_trial_attribution *attribution);
+
+/* Measures on the test split what the config of a trained trial asks for and `measured` does not have yet, with so many
  * threads. XC_INTERRUPTED leaves it unmeasured. Thread safe for different trials. */
-xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, int threads, xc_filter_scores *scores,
+xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, int threads, xc_measured *measured,
                            xc_error *error);
 
-/* What earlier runs measured of a trial whose results have been read; scores->filters is 0 when they did not. */
-xc_status xc_measure_read(const xc_trial *trial, xc_filter_scores *scores, xc_error *error);
+/* What earlier runs measured of the grid's trial number i, whose results have been read, into the grid. */
+xc_status xc_measure_read(xc_grid *grid, size_t i, xc_error *error);
+
+/* Removes what was measured from a trial's folder. */
+void xc_measure_remove(const char *folder);
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------- */
 

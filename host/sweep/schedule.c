@@ -47,9 +47,9 @@ static xc_status read_states(struct sweep *sweep, xc_error *error) {
     for (size_t i = 0; i < sweep->grid.count; i++) {
         xc_trial *trial = &sweep->grid.trial[i];
         XC_TRY(xc_trial_read_results(trial, error));
-        XC_TRY(xc_measure_read(trial, &sweep->grid.scores[i], error));
-        const bool unmeasured = trial->config->filters && sweep->grid.scores[i].filters == 0;
-        if (trial->status == XC_TRIAL_DONE && unmeasured) trial->status = XC_TRIAL_RUNNING;
+        XC_TRY(xc_measure_read(&sweep->grid, i, error));
+        const bool lacks = xc_measure_lacks(trial, &sweep->grid.scores[i], &sweep->grid.attribution[i]);
+        if (trial->status == XC_TRIAL_DONE && lacks) trial->status = XC_TRIAL_RUNNING;
     }
     memcpy(sweep->shown.trial, sweep->grid.trial, sweep->grid.count * sizeof *sweep->grid.trial);
 fail:
@@ -83,16 +83,17 @@ static int on_threads(void *context) {
 static xc_status on_finished(void *context, xc_trial *trial, xc_error *error) {
     struct sweep *sweep = context;
     const size_t place = (size_t)(trial - sweep->grid.trial);
-    xc_filter_scores scores = {0};
-    if (trial->status == XC_TRIAL_DONE && trial->config->filters) {
-        const xc_status measured = xc_measure_trial(&sweep->ground, trial, on_threads(sweep), &scores, error);
-        if (measured != XC_OK) trial->status = XC_TRIAL_RUNNING;
-        if (measured != XC_OK) return measured == XC_INTERRUPTED ? XC_OK : measured;
+    xc_measured measured = {sweep->grid.scores[place], sweep->grid.attribution[place]}; /* by an earlier run */
+    if (trial->status == XC_TRIAL_DONE && xc_measure_lacks(trial, &measured.filters, &measured.attribution)) {
+        const xc_status status = xc_measure_trial(&sweep->ground, trial, on_threads(sweep), &measured, error);
+        if (status != XC_OK) trial->status = XC_TRIAL_RUNNING;
+        if (status != XC_OK) return status == XC_INTERRUPTED ? XC_OK : status;
     }
     xc_progress_finished(&sweep->progress, trial);
     pthread_mutex_lock(&sweep->lock);
     sweep->shown.trial[place] = *trial;
-    sweep->grid.scores[place] = scores; /* `shown` has the same ones */
+    sweep->grid.scores[place] = measured.filters; /* `shown` has the same ones */
+    sweep->grid.attribution[place] = measured.attribution;
     const xc_status status = write_tables(sweep, error);
     pthread_mutex_unlock(&sweep->lock);
     if (trial->status == XC_TRIAL_DIVERGED) xc_log(XC_LOG_WARNING, "%s diverged: %s", trial->name, trial->reason);

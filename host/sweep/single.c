@@ -57,20 +57,8 @@ fail:
     return status;
 }
 
-/* Measures the filters of the trial when it is trained and they were not measured before. */
-static xc_status measure(const xc_grid *grid, const xc_ground *ground, int threads, xc_error *error) {
-    xc_status status = XC_OK;
-    const xc_trial *trial = grid->trial;
+static void tell_filters(const xc_trial *trial, const xc_filter_scores *scores) {
     const xc_filters_config *filters = trial->config->filters;
-    xc_filter_scores *scores = grid->scores;
-    if (trial->status != XC_TRIAL_DONE || !filters) return XC_OK;
-    XC_TRY(xc_measure_read(trial, scores, error));
-    if (scores->filters == 0) status = xc_measure_trial(ground, trial, threads, scores, error);
-    if (status == XC_INTERRUPTED)
-        (void)xc_fail(error, XC_INTERRUPTED,
-                      "interrupted: %s is trained, its filters are not measured; run the same command again to go on",
-                      trial->folder);
-    if (status != XC_OK) goto fail;
     if (!filters->motifs)
         xc_log(XC_LOG_INFO, "%s: %u filters as motifs", trial->folder, scores->filters);
     else if (filters->ground_truth_count == 0)
@@ -78,6 +66,36 @@ static xc_status measure(const xc_grid *grid, const xc_ground *ground, int threa
     else
         xc_log(XC_LOG_INFO, "%s: %u filters, match_any %.4g, match_ground_truth %.4g, coverage %.4g", trial->folder,
                scores->filters, scores->match_any, scores->match_ground_truth, scores->coverage);
+}
+
+static void tell_attribution(const xc_trial *trial, const xc_trial_attribution *scores) {
+    const xc_attribution_config *config = trial->config->attribution;
+    for (uint32_t i = 0; i < config->methods_count; i++) {
+        const xc_attribution_scores *s = &scores->method[config->methods[i]];
+        xc_log(XC_LOG_INFO, "%s: %s of %zu sequences, AUROC %.4g, AUPR %.4g", trial->folder,
+               xc_method_word(config->methods[i]), s->sequences, s->mean.auroc, s->mean.aupr);
+    }
+}
+
+/* Measures what the config asks for of the trial when it is trained and that was not measured before. */
+static xc_status measure(xc_grid *grid, const xc_ground *ground, int threads, xc_error *error) {
+    xc_status status = XC_OK;
+    const xc_trial *trial = grid->trial;
+    if (trial->status != XC_TRIAL_DONE) return XC_OK;
+    XC_TRY(xc_measure_read(grid, 0, error));
+    if (xc_measure_lacks(trial, grid->scores, grid->attribution)) {
+        xc_measured measured = {grid->scores[0], grid->attribution[0]};
+        status = xc_measure_trial(ground, trial, threads, &measured, error);
+        grid->scores[0] = measured.filters;
+        grid->attribution[0] = measured.attribution;
+    }
+    if (status == XC_INTERRUPTED)
+        (void)xc_fail(error, XC_INTERRUPTED,
+                      "interrupted: %s is trained, but not measured; run the same command again to go on",
+                      trial->folder);
+    if (status != XC_OK) goto fail;
+    if (trial->config->filters) tell_filters(trial, grid->scores);
+    if (trial->config->attribution) tell_attribution(trial, grid->attribution);
 fail:
     return status;
 }

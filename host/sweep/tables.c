@@ -12,7 +12,8 @@
 
 /* The measured columns, in this order; metrics come twice, for the validation and the test split. What follows
  * TRAINING_COLUMNS is there when filters are compared with a database, and from MATCH_GROUND_TRUTH on when there is a
- * ground truth; BEST_Q stands for one column of each of its motifs. */
+ * ground truth; BEST_Q stands for one column of each of its motifs. Behind them are three of each attribution method.
+ */
 enum {
     EPOCHS,
     BEST_EPOCH,
@@ -29,10 +30,20 @@ enum {
 
 enum { VALUE_LENGTH = 128 };
 
-static int count_columns(const xc_grid *grid) {
+static int filter_columns(const xc_grid *grid) {
     const xc_filters_config *filters = xc_grid_filters(grid);
     if (!filters || !filters->motifs) return TRAINING_COLUMNS;
     return filters->ground_truth_count > 0 ? BEST_Q + (int)filters->ground_truth_count : MATCH_ANY + 1;
+}
+
+static const xc_attribution_config *attribution_of(const xc_grid *grid) { return grid->trial[0].config->attribution; }
+
+static const char *const attribution_words[] = {"auroc", "aupr", "signal_to_noise"};
+enum { EACH_METHOD = sizeof attribution_words / sizeof *attribution_words };
+
+static int count_columns(const xc_grid *grid) {
+    const xc_attribution_config *attribution = attribution_of(grid);
+    return filter_columns(grid) + (attribution ? (int)attribution->methods_count * EACH_METHOD : 0);
 }
 
 /* Writes a column's name with `ending` behind it. */
@@ -44,7 +55,11 @@ static void write_heading(FILE *stream, const xc_grid *grid, int column, const c
         [COVERAGE] = "coverage",
     };
     const char *prefix = "", *word;
-    if (column >= BEST_Q) {
+    const int attribution = column - filter_columns(grid);
+    if (attribution >= 0) {
+        fprintf(stream, "%s_", xc_method_word(attribution_of(grid)->methods[attribution / EACH_METHOD]));
+        word = attribution_words[attribution % EACH_METHOD];
+    } else if (column >= BEST_Q) {
         prefix = "q_";
         word = xc_grid_filters(grid)->ground_truth[column - BEST_Q].name;
     } else if (column >= VALID && column < CLIP_FRACTION) {
@@ -65,6 +80,14 @@ static double filter_value(const xc_filter_scores *scores, int column) {
     return column == COVERAGE ? scores->coverage : scores->best_q[column - BEST_Q];
 }
 
+static double attribution_value(const xc_grid *grid, size_t place, int column) {
+    const xc_trial_attribution *measured = &grid->attribution[place];
+    const xc_attribution_score *mean = &measured->method[attribution_of(grid)->methods[column / EACH_METHOD]].mean;
+    if (!measured->measured) return NAN;
+    const double values[EACH_METHOD] = {mean->auroc, mean->aupr, mean->signal_to_noise};
+    return values[column % EACH_METHOD];
+}
+
 /* Of trial number `place`. */
 static double column_value(const xc_grid *grid, size_t place, int column) {
     const xc_trial *trial = &grid->trial[place];
@@ -72,6 +95,7 @@ static double column_value(const xc_grid *grid, size_t place, int column) {
     if (column == BEST_EPOCH) return trial->best_epoch;
     if (column == TRAIN_LOSS) return trial->train_loss;
     if (column == CLIP_FRACTION) return trial->clip_fraction;
+    if (column >= filter_columns(grid)) return attribution_value(grid, place, column - filter_columns(grid));
     if (column >= TRAINING_COLUMNS) return filter_value(&grid->scores[place], column);
     return column >= TEST ? trial->test.mean[column - TEST] : trial->valid.mean[column - VALID];
 }

@@ -1,7 +1,8 @@
 /* claim.c: a trial's folder belongs to one config. It is claimed by writing config.yaml, and refused to every other
  * config, saying where the two differ. The text is compared, not the values: the same config always writes the same
  * text, and one that an earlier version wrote is written anew first, with the defaults of the keys it did not know. The
- * filters section may change, at the price of what was measured by it: training does not depend on it. What those
+ * sections of measures (filters, attribution) may change, at the price of what was measured by them: training does not
+ * depend on them. What those
  * measures are, the caller knows.
  */
 #include <stdlib.h>
@@ -69,15 +70,21 @@ fail:
     return status;
 }
 
-/* The text without its filters section, to be freed. It is the last one that is written, so other lines keep their
+static bool begins_measure(const char *line) {
+    static const char *const sections[] = {"filters:", "attribution:"};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (strncmp(line, sections[i], strlen(sections[i])) == 0) return true;
+    return false;
+}
+
+/* The text without its sections of measures, to be freed. They are the last that are written, so other lines keep their
  * numbers. */
-static char *without_filters(const char *text) {
-    static const char section[] = "filters:";
+static char *without_measures(const char *text) {
     char *rest = malloc(strlen(text) + 1), *end = rest;
     bool inside = false;
     for (const char *line = text; rest && *line;) {
         const size_t length = xc_line_length(line) + (line[xc_line_length(line)] == '\n');
-        if (indentation(line) == 0) inside = strncmp(line, section, strlen(section)) == 0;
+        if (indentation(line) == 0) inside = begins_measure(line);
         if (!inside) {
             memcpy(end, line, length);
             end += length;
@@ -125,8 +132,8 @@ static xc_status open_claim(const xc_trial *trial, folder_claim *claim, xc_error
     if (!xc_path_exists(claim->path)) return XC_OK;
     XC_TRY(xc_file_read(claim->path, XC_TEXT_LIMIT, &claim->there, NULL, error));
     if (strcmp(claim->here, claim->there) != 0) renew_text(claim);
-    claim->trained_there = without_filters(claim->there);
-    claim->trained_here = without_filters(claim->here);
+    claim->trained_there = without_measures(claim->there);
+    claim->trained_here = without_measures(claim->here);
     if (!claim->trained_there || !claim->trained_here)
         return xc_fail(error, XC_MEMORY, "no memory for the text of %s", claim->path);
     if (strcmp(claim->trained_here, claim->trained_there) != 0)

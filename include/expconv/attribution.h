@@ -12,45 +12,7 @@ extern "C" {
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */
 
-/* X(ENUM, "name in configs and options"). */
-#define XC_ATTRIBUTION_METHODS(X)                      \
-    X(XC_SALIENCY, "saliency")                         \
-    X(XC_INTEGRATED_GRADIENTS, "integrated_gradients") \
-    X(XC_MUTAGENESIS, "mutagenesis")                   \
-    X(XC_DEEPSHAP, "deepshap")
-
-#define XC_METHOD_ENUM(name, word) name,
-typedef enum xc_attribution_method { XC_ATTRIBUTION_METHODS(XC_METHOD_ENUM) XC_METHOD_COUNT } xc_attribution_method;
-#undef XC_METHOD_ENUM
-
-/* X(ENUM, "name"): what integrated gradients start from and deepshap compares with. */
-#define XC_BACKGROUNDS(X)                                                                          \
-    X(XC_BACKGROUND_SHUFFLE, "shuffle")           /* the sequence's own bases in another order */  \
-    X(XC_BACKGROUND_DINUCLEOTIDE, "dinucleotide") /* the same with all pairs of neighbours kept */ \
-    X(XC_BACKGROUND_ZERO, "zero")                 /* zeros in every channel */                     \
-    X(XC_BACKGROUND_FILE, "file")                 /* sequences of a file, the same for all */
-
-#define XC_BACKGROUND_ENUM(name, word) name,
-typedef enum xc_background { XC_BACKGROUNDS(XC_BACKGROUND_ENUM) XC_BACKGROUND_COUNT } xc_background;
-#undef XC_BACKGROUND_ENUM
-
-/* X(ENUM, "name"): where on the way from background to sequence gradients are taken, with which weights. */
-#define XC_QUADRATURES(X)                                                                               \
-    X(XC_QUADRATURE_LEFT, "left")         /* 0, 1/steps, ...: the paper's, an error of order 1/steps */ \
-    X(XC_QUADRATURE_MIDPOINT, "midpoint") /* 1/2 further each */                                        \
-    X(XC_QUADRATURE_GAUSS, "gauss")       /* Gauss-Legendre */
-
-#define XC_QUADRATURE_ENUM(name, word) name,
-typedef enum xc_quadrature { XC_QUADRATURES(XC_QUADRATURE_ENUM) XC_QUADRATURE_COUNT } xc_quadrature;
-#undef XC_QUADRATURE_ENUM
-
-const char *xc_method_word(xc_attribution_method method);
-const char *xc_background_word(xc_background background);
-const char *xc_quadrature_word(xc_quadrature quadrature);
-
-#define XC_MOST_STEPS 1000
-#define XC_MOST_BACKGROUNDS 1000
-
+/* The methods, backgrounds and quadratures are listed with the config, in model.h. */
 typedef struct xc_attribution_settings {
     xc_attribution_method method;
     int32_t class_index;      /* whose output is explained, from 0 */
@@ -133,6 +95,42 @@ typedef struct xc_attribution_scores {
     xc_attribution_score mean, deviation;
 } xc_attribution_scores;
 xc_attribution_scores xc_attribution_scores_of(const xc_attribution_score *score, size_t count);
+
+/* ---- a trial's file --------------------------------------------------------------------------------------------- */
+
+#define XC_ATTRIBUTION_FILE "attribution.tsv"
+
+/* What a config's attribution section is about: sequences of a split, and what they were drawn from. */
+typedef struct xc_attribution_truth {
+    uint32_t *index; /* (count) */
+    size_t count;
+    float *probabilities; /* (count,4,L) */
+} xc_attribution_truth;
+
+/* Reads the truth of the first config->sequences of a split that are labelled with its class, from the file that the
+ * split, with its labels, was read from. Refuses a file without model_*, one of another shape, a class that the data
+ * has not, and data without positives. Free with xc_attribution_truth_free. */
+xc_status xc_attribution_truth_read(const char *path, xc_split_name name, const xc_split *split,
+                                    const xc_attribution_config *config, xc_attribution_truth *truth, xc_error *error);
+void xc_attribution_truth_free(xc_attribution_truth *truth);
+
+typedef struct xc_trial_attribution {
+    bool measured;
+    xc_attribution_scores method[XC_METHOD_COUNT]; /* of the config's methods */
+} xc_trial_attribution;
+
+/* Explains the truth's sequences by each of the config's methods, scores the maps, and writes attribution.tsv into
+ * `folder`, whole or not at all. Thread safe for different folders. */
+xc_status xc_attribution_measure(const xc_network *network, const xc_attribution_config *config,
+                                 const xc_backend *backend, const xc_split *split, const xc_attribution_truth *truth,
+                                 int threads, const char *folder, xc_trial_attribution *scores, xc_error *error);
+
+/* Reads attribution.tsv back; measured is false when there is none. Refuses one that is not of the config's methods. */
+xc_status xc_attribution_read_scores(const char *folder, const xc_attribution_config *config,
+                                     xc_trial_attribution *scores, xc_error *error);
+
+/* Removes it. */
+void xc_attribution_remove(const char *folder);
 
 #ifdef __cplusplus
 }

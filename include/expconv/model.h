@@ -140,6 +140,55 @@ typedef struct xc_filters_config {
     uint32_t ignore_alone_count;
 } xc_filters_config;
 
+/* X(ENUM, "name in configs and options"). */
+#define XC_ATTRIBUTION_METHODS(X)                      \
+    X(XC_SALIENCY, "saliency")                         \
+    X(XC_INTEGRATED_GRADIENTS, "integrated_gradients") \
+    X(XC_MUTAGENESIS, "mutagenesis")                   \
+    X(XC_DEEPSHAP, "deepshap")
+
+#define XC_METHOD_ENUM(name, word) name,
+typedef enum xc_attribution_method { XC_ATTRIBUTION_METHODS(XC_METHOD_ENUM) XC_METHOD_COUNT } xc_attribution_method;
+#undef XC_METHOD_ENUM
+
+/* X(ENUM, "name"): what integrated gradients start from and deepshap compares with. */
+#define XC_BACKGROUNDS(X)                                                                          \
+    X(XC_BACKGROUND_SHUFFLE, "shuffle")           /* the sequence's own bases in another order */  \
+    X(XC_BACKGROUND_DINUCLEOTIDE, "dinucleotide") /* the same with all pairs of neighbours kept */ \
+    X(XC_BACKGROUND_ZERO, "zero")                 /* zeros in every channel */                     \
+    X(XC_BACKGROUND_FILE, "file")                 /* sequences of a file, the same for all */
+
+#define XC_BACKGROUND_ENUM(name, word) name,
+typedef enum xc_background { XC_BACKGROUNDS(XC_BACKGROUND_ENUM) XC_BACKGROUND_COUNT } xc_background;
+#undef XC_BACKGROUND_ENUM
+
+/* X(ENUM, "name"): where on the way from background to sequence gradients are taken, with which weights. */
+#define XC_QUADRATURES(X)                                                                               \
+    X(XC_QUADRATURE_LEFT, "left")         /* 0, 1/steps, ...: the paper's, an error of order 1/steps */ \
+    X(XC_QUADRATURE_MIDPOINT, "midpoint") /* 1/2 further each */                                        \
+    X(XC_QUADRATURE_GAUSS, "gauss")       /* Gauss-Legendre */
+
+#define XC_QUADRATURE_ENUM(name, word) name,
+typedef enum xc_quadrature { XC_QUADRATURES(XC_QUADRATURE_ENUM) XC_QUADRATURE_COUNT } xc_quadrature;
+#undef XC_QUADRATURE_ENUM
+
+#define XC_MOST_STEPS 1000
+#define XC_MOST_BACKGROUNDS 1000
+
+/* Which attribution maps of a trained network are scored against the ground truth of simulated data: attribution.h. The
+ * defaults are the paper's. */
+typedef struct xc_attribution_config {
+    xc_attribution_method *methods; /* each once */
+    uint32_t methods_count;
+    uint32_t sequences;   /* the first so many of the test split that are labelled with the class */
+    uint32_t class_index; /* key "class", from 0 */
+    bool probability;     /* key "of": probability | logit */
+    xc_background background;
+    uint32_t backgrounds, steps;
+    xc_quadrature quadrature;
+    uint64_t seed; /* of the shuffles */
+} xc_attribution_config;
+
 /* A threshold as tables and names of files show it; two that are written alike would have one file and one row between
  * them, and are the same. */
 #define XC_THRESHOLD_FORMAT "%.9g"
@@ -151,7 +200,8 @@ typedef struct xc_config {
     xc_train_config train;
     xc_exponential_config exponential;
     xc_sweep_config sweep;
-    xc_filters_config *filters; /* NULL: the config has no such section, and filters are left alone */
+    xc_filters_config *filters;         /* NULL: the config has no such section, and filters are left alone */
+    xc_attribution_config *attribution; /* NULL: likewise */
 } xc_config;
 
 /* Reads a YAML config, applies "section.key=value" overrides in order, fills defaults (the paper's protocol), takes the
@@ -180,6 +230,9 @@ const char *xc_init_word(xc_init init);
 const char *xc_metric_word(xc_metric metric);
 const char *xc_loss_word(xc_loss_kind loss);
 const char *xc_precision_word(xc_precision precision);
+const char *xc_method_word(xc_attribution_method method);
+const char *xc_background_word(xc_background background);
+const char *xc_quadrature_word(xc_quadrature quadrature);
 
 /* ---- model ------------------------------------------------------------------------------------------------------ */
 

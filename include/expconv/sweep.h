@@ -1,10 +1,12 @@
 /* sweep.h: from a config with lists to a folder of trained trials and three tables: the grid, the schedule of packs
  * over threads, the manifest that makes a second run do only what is missing, and the statistics of each setting. Where
- * the config asks for it, a trial that ends has its filters measured (filters.h) before it is counted as done.
+ * the config asks for it, a trial that ends has its filters (filters.h) and its attribution maps (attribution.h)
+ * measured before it is counted as done.
  */
 #ifndef EXPCONV_SWEEP_H
 #define EXPCONV_SWEEP_H
 
+#include "expconv/attribution.h"
 #include "expconv/filters.h"
 #include "expconv/train.h"
 
@@ -24,6 +26,7 @@ typedef struct xc_grid {
     const char *varied[8]; /* headings of the columns that results.tsv begins with: zoo activation init ... seed */
     int32_t varied_count;
     xc_filter_scores *scores; /* (count) of the trials whose filters were measured; filters is 0 of the others */
+    xc_trial_attribution *attribution; /* (count) likewise; `measured` is false of the others */
 } xc_grid;
 
 /* Builds the trials; nothing is read from the disk. Trials get folders FOLDER/trials/NAME. Free with xc_grid_free, also

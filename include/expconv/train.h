@@ -129,8 +129,8 @@ xc_status xc_train_pack(const xc_backend *backend, const xc_train_data *data, xc
 /* Whether two trials can share a pack. */
 bool xc_trials_fit(const xc_config *a, const xc_config *b);
 
-/* Refuses a folder that holds another config, naming the first key that differs; the section `filters` is not looked
- * at, as it says how a trained network is measured and not how it is trained. Writes nothing. Thread safe. */
+/* Refuses a folder that holds another config, naming the first key that differs; how a network is measured is not
+ * looked at, as it says how a trained network is measured and not how it is trained. Writes nothing. Thread safe. */
 xc_status xc_trial_check_folder(const xc_trial *trial, xc_error *error);
 
 /* Writes folder/config.yaml, or checks that the one there is the same; another config's folder is refused. Where the

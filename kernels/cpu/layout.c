@@ -127,6 +127,12 @@ static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     cpu_motif *m = &b->motif;
     if (b->block->kind == XC_BLOCK_MOTIF) m->letters = take(scratch, motif_letter_count(b), 1);
     if (m->fused) m->rows = take_floats(scratch, b->conv_length * b->columns);
+    if (b->block->input_gradient) {
+        const size_t taps = round_up(4 * b->width, LANES);
+        m->turned = take_floats(scratch, b->filters * 4 * b->width);
+        m->turned_panels = take_floats(scratch, b->filters * taps);
+        m->products = take_floats(scratch, b->conv_length * taps);
+    }
     if (m->fused && b->norm) m->shifted = take(scratch, 4 * motif_mask_words(b), sizeof(uint64_t));
     if (m->fused) return;
     b->strip = take_floats(scratch, 4 * b->strip_rows * b->columns);

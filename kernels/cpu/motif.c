@@ -43,13 +43,14 @@ static void backward(void *context, int thread, int threads) {
     uint64_t clipped;
     cpu_trial b = own_trial(context, thread, &clipped);
     const xc_range columns = motif_column_share(&b, thread, threads);
+    const bool sums = b.dkernel || b.motif.paired; /* the batch's statistics, as dx wants them, come from the same */
     const bool from_input = b.block->pool == 1 && !motif_slope_from_output(&b.activation);
     xc_cpu_motif_factors(&b, columns);
     if (from_input || b.dx) { /* u is looked up again */
         xc_cpu_motif_build(&b, columns);
         xc_team_barrier(b.team);
     }
-    if (b.dkernel || b.motif.paired) { /* the batch's statistics, as dx wants them, come from the same sums */
+    if (sums) {
         xc_cpu_motif_backward_pass(&b, thread, threads);
         xc_team_barrier(b.team);
         xc_cpu_motif_gradients(&b, columns);

@@ -155,6 +155,7 @@ INLINE bool motif_slope_from_output(const xc_activation *activation) {
 #define xc_cpu_motif_slopes XC_ISA_NAME(xc_cpu_motif_slopes)
 #define xc_cpu_motif_backward_pass XC_ISA_NAME(xc_cpu_motif_backward_pass)
 #define xc_cpu_motif_gradients XC_ISA_NAME(xc_cpu_motif_gradients)
+#define xc_cpu_motif_dx_begin XC_ISA_NAME(xc_cpu_motif_dx_begin)
 #define xc_cpu_motif_dx XC_ISA_NAME(xc_cpu_motif_dx)
 #define xc_cpu_motif_fused_dx XC_ISA_NAME(xc_cpu_motif_fused_dx)
 #define xc_cpu_motif_rows_forward XC_ISA_NAME(xc_cpu_motif_rows_forward)
@@ -189,7 +190,9 @@ void xc_cpu_motif_backward_pass(cpu_trial *b, int thread, int threads);
 void xc_cpu_motif_gradients(cpu_trial *b, xc_range columns);
 
 /* dx of sequence n from its dz (Lc,Fs). The same of some sequences in the one pass' way, which makes dz. */
-void xc_cpu_motif_dx(const cpu_trial *b, size_t n, const float *dz);
+void xc_cpu_motif_dx_begin(cpu_trial *b); /* once a thread, of a block with input_gradient */
+void xc_cpu_motif_dx(const cpu_trial *b, size_t n, const float *dz,
+                     size_t stride); /* rows of dz, stride floats apart */
 void xc_cpu_motif_fused_dx(cpu_trial *b, xc_range sequences);
 
 void xc_cpu_motif_rows_forward(cpu_trial *b);

@@ -1,30 +1,45 @@
-/* motif_input.c: the first layer's gradient at its one-hot input, for attribution: dense, and not made to be fast. In
- * the one pass' way dz does not exist; its rows are made, a sequence at a time, from u, which is looked up again:
+/* motif_input.c: the first layer's gradient at its one-hot input, for attribution: a product
+ * of dz with the kernel for all taps, whose rows are then added up. In the one pass' way dz does not exist; its rows
+ * are made, a sequence at a time, from u, which is looked up again:
  *
  *   dz = scale (g - dbeta / n - h dgamma / n),   scale h = (u - beta) / deviation
  *
  * without the last two terms in inference and without batch norm.
  */
+#include "gemm.h"
 #include "motif.h"
 
-/* dx[l,a] = sum over taps k and filters of kernel[k,a] dz[l + pad_left - k]. */
-void xc_cpu_motif_dx(const cpu_trial *b, size_t n, const float *dz) {
-    const size_t left = (size_t)b->block->pad_left;
+/* A position's gradients for the four letters. */
+typedef float vletters __attribute__((vector_size(16), aligned(4)));
+
+/* Floats of a row of products: (K,4), whole vectors. */
+INLINE size_t product_row(const cpu_trial *b) { return round_up(4 * b->width, LANES); }
+
+void xc_cpu_motif_dx_begin(cpu_trial *b) {
+    const size_t taps = 4 * b->width;
+    xc_cpu_transpose(b->motif.turned, b->kernel, taps, b->filters, taps, b->filters);
+    xc_cpu_pack(b->motif.turned_panels, b->motif.turned, b->filters, taps, cpu_all_panels(taps));
+}
+
+/* dx[l,a] = sum over taps k of products[l + pad_left - k][k,a], these being sums of kernel[k,a] dz over filters. */
+void xc_cpu_motif_dx(const cpu_trial *b, size_t n, const float *dz, size_t stride) {
+    const size_t left = (size_t)b->block->pad_left, wide = product_row(b);
+    const cpu_rows in = {dz, 0, stride}, out = {b->motif.products, 0, wide};
+    xc_cpu_gemm(&in, &out, 1, b->conv_length, b->motif.turned_panels, b->filters, 4 * b->width, NULL, false,
+                cpu_all_panels(4 * b->width));
     for (size_t l = 0; l < b->length; l++) {
-        vfloat sum[4] = {{0}};
-        for (size_t k = 0; k < b->width && k <= l + left; k++) {
-            const float *row = dz + (l + left - k) * b->columns, *kernel = b->kernel + k * 4 * b->filters;
-            if (l + left - k >= b->conv_length) continue;
-            for (size_t a = 0; a < 4; a++, kernel += b->filters)
-                for (size_t f = 0; f < b->filters; f += LANES)
-                    sum[a] += v_load(row + f) * v_load_part(kernel + f, b->filters - f);
-        }
-        for (size_t a = 0; a < 4; a++) {
-            float *dx = b->dx + (n * b->length + l) * 4 + a, total = 0;
-            for (size_t i = 0; i < LANES; i++) total += sum[a][i];
-            *dx = b->add_to_dx ? *dx + total : total;
-        }
+        vletters total = {0};
+        const size_t end = l + left < b->width ? l + left + 1 : b->width; /* of the taps that reach a position */
+        for (size_t k = l + left >= b->conv_length ? l + left - b->conv_length + 1 : 0; k < end; k++)
+            total += *(const vletters *)(b->motif.products + (l + left - k) * wide + 4 * k);
+        vletters *dx = (vletters *)(b->dx + (n * b->length + l) * 4);
+        *dx = b->add_to_dx ? *dx + total : total;
     }
+}
+
+/* Whether dy is dz already. */
+static bool is_bare(const cpu_trial *b) {
+    return b->activation.kind == XC_LINEAR && b->block->pool == 1 && !b->norm && !b->dropped;
 }
 
 /* Adds scale g of outputs first .. first + rows - 1 of sequence n, panel c, to their rows of dz. */
@@ -61,6 +76,10 @@ static void subtract_norm(const cpu_trial *b, size_t c, size_t n, size_t first, 
 
 void xc_cpu_motif_fused_dx(cpu_trial *b, xc_range sequences) {
     float *dz = b->motif.rows; /* (Lc,Fs) */
+    xc_cpu_motif_dx_begin(b);
+    for (size_t n = sequences.begin; is_bare(b) && n < sequences.end; n++)
+        xc_cpu_motif_dx(b, n, b->dy + n * b->conv_length * b->filters, b->filters);
+    if (is_bare(b)) return;
     for (size_t n = sequences.begin; n < sequences.end; n++) {
         memset(dz, 0, b->conv_length * b->columns * sizeof(float));
         for (size_t c = 0; c < b->filters; c += MOTIF_PANEL) {
@@ -69,6 +88,6 @@ void xc_cpu_motif_fused_dx(cpu_trial *b, xc_range sequences) {
             for (size_t l = 0; b->motif.paired && l < b->conv_length; l += MOTIF_STRIP)
                 subtract_norm(b, c, n, l, b->conv_length - l < MOTIF_STRIP ? b->conv_length - l : MOTIF_STRIP, dz);
         }
-        xc_cpu_motif_dx(b, n, dz);
+        xc_cpu_motif_dx(b, n, dz, b->columns);
     }
 }

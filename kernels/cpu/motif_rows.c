@@ -28,7 +28,9 @@ void xc_cpu_motif_rows_forward(cpu_trial *b) {
 static void make_dz(cpu_trial *b, size_t first, size_t sequences, double *partial_sums) {
     (void)partial_sums;
     xc_cpu_tail_rows(b, first, sequences);
-    for (size_t n = first; b->dx && n < first + sequences; n++) xc_cpu_motif_dx(b, n, cpu_z_row(b, n, 0));
+    if (!b->dx) return;
+    xc_cpu_motif_dx_begin(b);
+    for (size_t n = first; n < first + sequences; n++) xc_cpu_motif_dx(b, n, cpu_z_row(b, n, 0), b->columns);
 }
 
 /* dz to the tables of some groups of panel c. */

@@ -45,6 +45,9 @@ typedef struct cpu_motif {
     uint8_t *letters;  /* one sequence with what lies beyond its ends */
     uint64_t *shifted; /* (4,words) of masks */
     float *rows;       /* (Lc,Fs) dz of one sequence */
+    float *turned;     /* (F,K 4) the kernel, and packed; with input_gradient alone */
+    float *turned_panels;
+    float *products; /* (Lc,K 4 up to a multiple of LANES) */
 } cpu_motif;
 
 typedef struct cpu_trial {
