@@ -1,7 +1,6 @@
 /* test_attribution.c: attributions of zoo models. Mutagenesis against a network's own outputs for every substitution;
- * sums of contributions against differences of outputs, for every model and every activation; gradients against finite
- * differences along random directions; the reference backend against the CPU's; the same bytes for any threads.
- * Against another framework: test_attribution_golden.c.
+ * sums of contributions against differences of outputs, for every model and every activation; closed forms of a linear
+ * network; the same bytes for any threads; refusals. Against another framework: test_attribution_golden.c.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +10,7 @@
 #include <math.h>
 #include <signal.h>
 
-#include "expconv/attribution.h"
+#include "../host/attribution/room.h"
 #include "model_fixture.h"
 
 #define CLASSES 2
@@ -50,6 +49,25 @@ static void free_network(xc_network *network) {
     free_state(&network->state);
     xc_config_free(network->config);
 }
+
+/* Two layers of length 60, for what has a closed form: `between` stands after both. */
+static xc_network small_network(const char *between, bool norm) {
+    xc_network network = {0};
+    xc_activation_kind kind = strcmp(between, "linear") == 0 ? XC_LINEAR : XC_TANH;
+    const char *const overrides[] = {"model.zoo=cnn-local"};
+    MUST(xc_config_read("configs/demo.yaml", overrides, 1, &network.config, error));
+    xc_block_config blocks[] = {conv_entry(12, 7, XC_PADDING_SAME, 0, 1, XC_PADDING_SAME), dense_entry(9, 0)};
+    blocks[0].norm = blocks[1].norm = norm;
+    blocks[0].activation = blocks[1].activation = &kind;
+    xc_model_config model = blocks_config("small", blocks, 2);
+    MUST(xc_model_build(&model, 60, CLASSES, &network.model, error));
+    network.state = new_state(&network.model);
+    xc_model_initialise(&network.model, 7, network.state.parameters, network.state.running);
+    return network;
+}
+
+static xc_network linear_network(void) { return small_network("linear", true); }
+static xc_network smooth_network(void) { return small_network("tanh", true); }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */
 
@@ -130,8 +148,7 @@ static void check_mutagenesis(const char *zoo, const char *activation, uint32_t 
         largest = fmax(largest, fabs((double)logits[i * CLASSES + 1]));
         worst = fmax(worst, off);
     }
-    printf("%-18s %-12s logits to %.3g, off by %.2g\n", zoo, activation, largest, worst);
-    assert_true(worst <= 2e-5 * largest);
+    if (!(worst <= 2e-5 * largest)) fail_msg("%s, %s: off by %.2g of %.2g", zoo, activation, worst, largest);
     free_results(&found);
     test_free(codes);
     test_free(logits);
@@ -148,48 +165,196 @@ static void test_mutagenesis(void **state) {
 
 /* ---- sums -------------------------------------------------------------------------------------------------------- */
 
-static void check_sums(const char *zoo, const char *activation, bool probability) {
-    xc_network network = zoo_network(zoo, activation);
-    xc_split split = random_split(3, (uint32_t)network.model.length, CLASSES, 12);
-    xc_attribution_settings settings = settings_of(XC_DEEPSHAP);
-    settings.probability = probability;
-    results found = attribute(&network, cpu, &split, 3, &settings, 2);
-    for (size_t i = 0; i < 3; i++) {
-        double absolute = 0;
-        for (size_t e = 0; e < found.floats; e++)
-            absolute += fabs((double)found.contributions[i * found.floats + e]);
-        if (!(fabs((double)found.gap[i]) <= 1e-4 * fmax(1, fabs((double)found.output[i]))))
-            printf("%s %s: output %g, gap %g of %g\n", zoo, activation, (double)found.output[i], (double)found.gap[i], absolute);
+/* The gap, as a part of the difference of outputs and at least of one unit of them. */
+static double check_sums(const xc_network *network, const xc_split *split, const xc_attribution_settings *settings) {
+    double worst = 0;
+    results found = attribute(network, cpu, split, split->dna.sequences, settings, 2);
+    for (size_t i = 0; i < found.count; i++) {
+        double sum = 0;
+        for (size_t e = 0; e < found.floats; e++) sum += (double)found.contributions[i * found.floats + e];
+        assert_true(isfinite(sum));
+        worst = fmax(worst, fabs((double)found.gap[i]) / fmax(1, fabs((double)found.output[i])));
     }
     free_results(&found);
+    return worst;
+}
+
+/* Every zoo model with every activation; the large ones with two. */
+static void test_deepshap_sums(void **state) {
+    double worst = 0;
+    (void)state;
+    for (const char *const *zoo = xc_zoo_names(); *zoo; zoo++)
+        for (int a = 0; a < XC_ACTIVATION_COUNT; a++) {
+            const bool large = strstr(*zoo, "1000") || strcmp(*zoo, "basset") == 0;
+            if (large && a != XC_EXPONENTIAL && a != XC_RELU) continue;
+            xc_network network = zoo_network(*zoo, xc_activation_word((xc_activation_kind)a));
+            xc_split split = random_split(3, (uint32_t)network.model.length, CLASSES, 12);
+            xc_attribution_settings settings = settings_of(XC_DEEPSHAP);
+            settings.probability = a % 2;
+            const double gap = check_sums(&network, &split, &settings);
+            if (!(gap <= 1e-4)) fail_msg("%s, %s: gap %.2g", *zoo, xc_activation_word((xc_activation_kind)a), gap);
+            worst = fmax(worst, gap);
+            xc_split_free(&split);
+            free_network(&network);
+        }
+    printf("worst gap %.2g\n", worst);
+}
+
+/* A softmax and a squared error have their own links. */
+static void test_links(void **state) {
+    (void)state;
+    for (int loss = 0; loss < 3; loss++)
+        for (int method = 0; method < 2; method++) {
+            xc_network network = zoo_network("cnn-local", "exponential");
+            network.config->train.loss = (xc_loss_kind)loss;
+            xc_split split = random_split(3, (uint32_t)network.model.length, CLASSES, 12);
+            xc_attribution_settings settings = settings_of(method == 0 ? XC_DEEPSHAP : XC_SALIENCY);
+            settings.probability = true;
+            results found = attribute(&network, cpu, &split, 3, &settings, 1);
+            float *expected = test_malloc(xc_split_items(&split) * CLASSES * sizeof *expected);
+            MUST(xc_network_logits(&network, cpu, &split, 1, expected, error));
+            xc_link((xc_loss_kind)loss, expected, 3, CLASSES);
+            for (size_t i = 0; i < 3; i++) {
+                assert_float_equal(found.output[i], expected[i * CLASSES + 1], 1e-5);
+                assert_true(fabs((double)found.gap[i]) <= 1e-4);
+            }
+            test_free(expected);
+            free_results(&found);
+            xc_split_free(&split);
+            free_network(&network);
+        }
+}
+
+/* Gaps of integrated gradients fall with the steps: of a smooth network as the rules promise. */
+static void test_path_sums(void **state) {
+    static const double most[] = {1e-2, 1e-4, 2e-5};
+    (void)state;
+    for (int q = 0; q < 3; q++) {
+        xc_network network = smooth_network();
+        xc_split split = random_split(3, 60, CLASSES, 12);
+        xc_attribution_settings settings = settings_of(XC_INTEGRATED_GRADIENTS);
+        settings.quadrature = (xc_quadrature)q;
+        settings.steps = 40;
+        const double gap = check_sums(&network, &split, &settings);
+        printf("%s: gap %.2g\n", xc_quadrature_word((xc_quadrature)q), gap);
+        assert_true(gap <= most[q]);
+        settings.steps = 2;
+        assert_true(check_sums(&network, &split, &settings) > gap);
+        xc_split_free(&split);
+        free_network(&network);
+    }
+}
+
+/* Places within [0,1], shares of sum 1, and polynomials up to degree 2 steps - 1 exactly. */
+static void test_gauss(void **state) {
+    (void)state;
+    for (uint32_t steps = 1; steps <= 20; steps++) {
+        float place[20], share[20];
+        xc_quadrature_points(XC_QUADRATURE_GAUSS, steps, place, share);
+        for (uint32_t degree = 0; degree < 2 * steps && degree < 12; degree++) {
+            double sum = 0;
+            for (uint32_t s = 0; s < steps; s++) sum += (double)share[s] * pow((double)place[s], degree);
+            assert_float_equal(sum, 1.0 / (degree + 1), 2e-6);
+        }
+    }
+}
+
+/* ---- closed forms ------------------------------------------------------------------------------------------------ */
+
+/* Without activations all methods tell the same: a base's effect, wherever it stands. */
+static void test_linear(void **state) {
+    (void)state;
+    xc_network network = linear_network();
+    xc_split split = random_split(4, 60, CLASSES, 12);
+    xc_attribution_settings settings = settings_of(XC_SALIENCY);
+    results gradient = attribute(&network, cpu, &split, 4, &settings, 1);
+    settings = settings_of(XC_DEEPSHAP);
+    settings.background = XC_BACKGROUND_ZERO;
+    results shap = attribute(&network, cpu, &split, 4, &settings, 1);
+    settings.method = XC_INTEGRATED_GRADIENTS;
+    results path = attribute(&network, cpu, &split, 4, &settings, 1);
+    for (size_t e = 0; e < 4 * gradient.floats; e++) {
+        assert_float_equal(shap.hypothetical[e], gradient.hypothetical[e], 1e-5);
+        assert_float_equal(path.hypothetical[e], gradient.hypothetical[e], 1e-5);
+        assert_float_equal(shap.contributions[e], gradient.contributions[e], 1e-5);
+    }
+    settings = settings_of(XC_MUTAGENESIS);
+    results mutated = attribute(&network, cpu, &split, 4, &settings, 1);
+    uint8_t codes[60];
+    for (uint32_t i = 0; i < 4; i++) {
+        xc_dna_unpack(&split.dna, i, codes);
+        for (size_t l = 0; l < 60; l++)
+            for (size_t b = 0; b < 4; b++) {
+                const float *g = gradient.hypothetical + i * gradient.floats;
+                const float there = codes[l] < 4 ? g[codes[l] * 60u + l] : 0;
+                assert_float_equal(mutated.hypothetical[i * mutated.floats + b * 60 + l],
+                                   codes[l] == b ? 0 : g[b * 60 + l] - there, 1e-5);
+            }
+    }
+    free_results(&gradient);
+    free_results(&shap);
+    free_results(&path);
+    free_results(&mutated);
     xc_split_free(&split);
     free_network(&network);
 }
 
-static void test_sums(void **state) {
+/* ---- threads and backends ---------------------------------------------------------------------------------------- */
+
+static void test_threads(void **state) {
     (void)state;
-    for (const char *const *zoo = xc_zoo_names(); *zoo; zoo++)
-        for (int a = 0; a < XC_ACTIVATION_COUNT; a++) {
-            if (strstr(*zoo, "1000") || strcmp(*zoo, "basset") == 0) { if (a != XC_EXPONENTIAL && a != XC_RELU) continue; }
-            check_sums(*zoo, xc_activation_word((xc_activation_kind)a), a % 2);
+    xc_network network = zoo_network("cnn-local", "exponential");
+    xc_split split = random_split(70, (uint32_t)network.model.length, CLASSES, 13);
+    for (int method = 0; method < XC_METHOD_COUNT; method++) {
+        const xc_attribution_settings settings = settings_of((xc_attribution_method)method);
+        results one = attribute(&network, cpu, &split, 70, &settings, 1);
+        for (int threads = 2; threads <= 5; threads += 3) {
+            results more = attribute(&network, cpu, &split, 70, &settings, threads);
+            assert_memory_equal(one.hypothetical, more.hypothetical, 70 * one.floats * sizeof(float));
+            assert_memory_equal(one.contributions, more.contributions, 70 * one.floats * sizeof(float));
+            assert_memory_equal(one.gap, more.gap, 70 * sizeof(float));
+            free_results(&more);
         }
+        free_results(&one);
+    }
+    xc_split_free(&split);
+    free_network(&network);
 }
 
-static void test_path_sums(void **state) {
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+
+static void refuse(const xc_network *network, const xc_split *split, const xc_attribution_settings *settings,
+                   const char *part) {
+    const uint32_t index = 0;
+    xc_error error = {0};
+    results to = {0};
+    assert_int_equal(xc_attribute(network, cpu, split, &index, 1, settings, 1, keep, &to, &error), XC_INPUT);
+    if (!strstr(error.text, part)) fail_msg("\"%s\" does not say \"%s\"", error.text, part);
+}
+
+static void test_refusals(void **state) {
     (void)state;
-    for (int q = 0; q < 3; q++) {
-        xc_network network = zoo_network("cnn-local", q == 1 ? "relu" : "tanh");
-        xc_split split = random_split(3, (uint32_t)network.model.length, CLASSES, 12);
-        xc_attribution_settings settings = settings_of(XC_INTEGRATED_GRADIENTS);
-        settings.quadrature = (xc_quadrature)q;
-        for (settings.steps = 10; settings.steps <= 320; settings.steps *= 2) {
-            results found = attribute(&network, cpu, &split, 3, &settings, 2);
-            printf("%s %u steps: gaps %.2g %.2g %.2g\n", xc_quadrature_word(settings.quadrature), settings.steps, (double)found.gap[0], (double)found.gap[1], (double)found.gap[2]);
-            free_results(&found);
-        }
-        xc_split_free(&split);
-        free_network(&network);
-    }
+    xc_network network = linear_network();
+    xc_split split = random_split(2, 60, CLASSES, 1), longer = random_split(2, 61, CLASSES, 1);
+    xc_attribution_settings settings = settings_of(XC_SALIENCY);
+    refuse(&network, &longer, &settings, "the sequences have length 61");
+    settings.class_index = CLASSES;
+    refuse(&network, &split, &settings, "there is no class 2; the network has 2");
+    settings.class_index = -1;
+    refuse(&network, &split, &settings, "there is no class -1");
+    settings = settings_of(XC_INTEGRATED_GRADIENTS);
+    settings.steps = 0;
+    refuse(&network, &split, &settings, "0 steps");
+    settings = settings_of(XC_DEEPSHAP);
+    settings.backgrounds = 0;
+    refuse(&network, &split, &settings, "0 backgrounds");
+    settings.background = XC_BACKGROUND_FILE;
+    refuse(&network, &split, &settings, "there are no backgrounds");
+    settings.file = &longer;
+    refuse(&network, &split, &settings, "the backgrounds have length 61");
+    xc_split_free(&split);
+    xc_split_free(&longer);
+    free_network(&network);
 }
 
 static int open_backend(void **state) {
@@ -200,9 +365,9 @@ static int open_backend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutagenesis),
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_path_sums),
+        cmocka_unit_test(test_mutagenesis), cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
+        cmocka_unit_test(test_path_sums),   cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_backend, NULL);
 }

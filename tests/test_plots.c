@@ -288,18 +288,35 @@ static void test_measures(void **state) {
     set_all(&grid, 0.9);
     for (size_t i = 0; i < 3; i++) grid.trial[i].test.mean[XC_METRIC_AUPR] = 0.8;
     grid.trial[2].status = XC_TRIAL_DIVERGED;
-    static const char *const word[] = {"match_ground_truth", "match_any", "coverage", "test_auroc", "test_aupr"};
-    const double expected[] = {0.5, 0.75, 0.25, 0.9, 0.8};
-    for (int i = 0; i < 5; i++) {
+    xc_trial_attribution maps[3] = {{.measured = true}}, *const own_maps = grid.attribution;
+    for (int i = 0; i < XC_METHOD_COUNT; i++) {
+        maps[0].method[i].sequences = 10;
+        maps[0].method[i].mean.auroc = 0.6 + 0.01 * i;
+    }
+    grid.attribution = maps;
+    static const char *const word[] = {"match_ground_truth", "match_any",         "coverage",
+                                       "saliency_auroc",     "mutagenesis_auroc", "integrated_gradients_auroc",
+                                       "deepshap_auroc",     "test_auroc",        "test_aupr"};
+    const double expected[] = {0.5,
+                               0.75,
+                               0.25,
+                               0.6,
+                               0.6 + 0.01 * XC_MUTAGENESIS,
+                               0.6 + 0.01 * XC_INTEGRATED_GRADIENTS,
+                               0.6 + 0.01 * XC_DEEPSHAP,
+                               0.9,
+                               0.8};
+    for (int i = 0; i < 9; i++) {
         const xc_measure *m = &xc_measures[i];
         assert_string_equal(m->word, word[i]);
         assert_true(m->fraction && m->value(&grid, 0) == expected[i]);
-        assert_true(i < 3 ? isnan(m->value(&grid, 1)) : m->value(&grid, 1) == expected[i]); /* not measured */
+        assert_true(i < 7 ? isnan(m->value(&grid, 1)) : m->value(&grid, 1) == expected[i]); /* not measured */
         assert_true(isnan(m->value(&grid, 2)));                                             /* diverged */
     }
     grid.scores = NULL;
     assert_true(isnan(xc_measures[0].value(&grid, 0)));
     grid.scores = own;
+    grid.attribution = own_maps;
     xc_grid_free(&grid);
 }
 

@@ -63,6 +63,8 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     xc_log(XC_LOG_INFO, "%s: wrote %s maps of %zu sequences", cli_value(arguments, "out"),
            xc_method_word(work.settings.method), work.count);
 fail:
+    if (status == XC_INTERRUPTED)
+        (void)xc_fail(error, XC_INTERRUPTED, "interrupted; %s was not written", cli_value(arguments, "out"));
     close_run(&work);
     return status;
 }
