@@ -187,7 +187,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(LIBRARY)
 	@echo "  link     $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 # The backend "cudaemu": in the tests of the ops and of the golden steps, and as a shared object for the program.
-WITH_EMULATED := $(addprefix $(BUILD)/tests/,test_ops test_golden test_cuda_step test_cuda_stream test_gpu_model)
+WITH_EMULATED := $(addprefix $(BUILD)/tests/,test_ops test_golden test_attribution_golden test_cuda_step test_cuda_stream \
+                 test_gpu_model)
 $(if $(HAS_CUDA_HEADERS),$(addsuffix .o,$(patsubst %/test_ops,%/ops/test_ops,$(WITH_EMULATED)))): override CFLAGS += -DXC_TEST_CUDAEMU -Itests -isystem $(CUDA)/include
 $(if $(HAS_CUDA_HEADERS),$(WITH_EMULATED)): LIBS += $(EMU_LIBS)
 $(WITH_EMULATED): $(EMULATED)
@@ -264,7 +265,7 @@ SANITIZE_address  := -fsanitize=address,undefined -fno-sanitize-recover=all
 # What runs on the emulated GPU, for `make test`: kernels, their host and the tests with sanitizers, beside the library as
 # it is. The second argument is XC_TEST_SMALL (tests/ops/cases.c).
 EMU_SANITIZED := test_emu test_emu_faults test_blas $(if $(HAS_CUDNN_HEADERS),test_dnn) test_cuda_stream test_ops
-EMU_SANITIZED_address := $(EMU_SANITIZED) test_cuda_step test_golden
+EMU_SANITIZED_address := $(EMU_SANITIZED) test_cuda_step test_golden test_attribution_golden
 EMU_SANITIZED_thread  := $(EMU_SANITIZED)
 # ThreadSanitizer wants memory where it expects it; where Linux places it more freely than by 28 bits, it is asked not to.
 CALM_thread   = $(shell test "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -le 28 || echo setarch -R)
@@ -272,6 +273,7 @@ RUN_EMU       = $(foreach test,$(EMU_SANITIZED_$(1)),\
                 "$(strip $(CALM_$(1)) $(BUILD)/emu-$(1)/tests/$(test) $(WORD_$(test)))")
 WORD_test_ops := cudaemu
 WORD_test_golden := cudaemu
+WORD_test_attribution_golden := cudaemu
 # Convolutions of all sizes by cuDNN, which otherwise has the large ones alone.
 RUN_CUDNN := $(if $(HAS_CUDNN_HEADERS),"env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_ops conv_block_backward/cudaemu" \
              "env EXPCONV_CUDA_CONV=cudnn $(BUILD)/tests/test_golden cudaemu")

@@ -4,6 +4,7 @@
 #
 #     ops       every row of kernels/ops.def and the answers known by hand, on the GPU
 #     golden    every model of the zoo against PyTorch's numbers, on the GPU
+#     maps      every attribution method against PyTorch's, likewise
 #     memcheck racecheck initcheck synccheck    fewer op tests, under that tool of compute-sanitizer
 #     training  the demo's sweep, smaller, on the GPU and on the CPU: metrics alike to GPU_CHECK_TOLERANCE (1e-3)
 #     bench     the benches that can ask a device
@@ -13,7 +14,7 @@
 # GPU_CHECK_SEEDS (1) and GPU_CHECK_MODELS (cnn-2, cnn-50) are the training's size, GPU_CHECK_SECONDS (3600) the most
 # that a part may take, GPU_CHECK_BENCH further arguments of the benches. $EXPCONV_CUDA names another backend than the one it builds.
 set -u -o pipefail
-PARTS=${GPU_CHECK_PARTS:-ops golden memcheck racecheck initcheck synccheck training bench}
+PARTS=${GPU_CHECK_PARTS:-ops golden maps memcheck racecheck initcheck synccheck training bench}
 CUDA=${CUDA:-/usr/local/cuda}
 LOG=${GPU_CHECK_LOG:-build/gpu-check.log}
 FOLDER=${LOG%.log}
@@ -80,6 +81,7 @@ run_tests() {
 
 ops() { run_tests build/tests/test_ops /cuda:; }
 golden() { run_tests build/tests/test_golden '(cuda)'; }
+maps() { run_tests build/tests/test_attribution_golden '(cuda)'; }
 
 # The tool's own count of errors decides too: with it a test may well pass.
 sanitize() {
@@ -177,7 +179,7 @@ run_parts() {
 main() {
     local part
     for part in $PARTS; do
-        [[ " ops golden memcheck racecheck initcheck synccheck training bench " == *" $part "* ]] ||
+        [[ " ops golden maps memcheck racecheck initcheck synccheck training bench " == *" $part "* ]] ||
             { echo "gpu-check: GPU_CHECK_PARTS: there is no part $part"; exit 1; }
     done
     find_gpu
@@ -185,7 +187,7 @@ main() {
         export EXPCONV_CUDA=$FOLDER/sm_$ARCH/libexpconv_cuda.so
         build "BUILD=$FOLDER/sm_$ARCH" "CUDA_ARCHS=$ARCH" "$EXPCONV_CUDA" || exit 1
     fi
-    build build/tests/test_ops build/tests/test_golden || exit 1
+    build build/tests/test_ops build/tests/test_golden build/tests/test_attribution_golden || exit 1
     say_where
     run_parts
 }

@@ -218,10 +218,11 @@ static void check_case(const char *name, const xc_backend *backend) {
     m.contributions = test_calloc(SEQUENCES * m.floats, sizeof(float));
     snprintf(what, sizeof what, "%s on %s", name, backend->name);
     for (int probability = 0; probability < 2; probability++) {
-        printf("%-26s %-8s %-12s", name, backend->name, probability ? "probability" : "logit");
+        print_message("%-26s %-8s %-12s", name, backend->name, probability ? "probability" : "logit");
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-            printf(" %.1e", check_method(&g, what, backend, probability, rows[i].method, rows[i].quadrature, &m));
-        printf("\n");
+            print_message(" %.1e",
+                          check_method(&g, what, backend, probability, rows[i].method, rows[i].quadrature, &m));
+        print_message("\n");
     }
     test_free(m.hypothetical);
     test_free(m.contributions);
@@ -232,11 +233,13 @@ static const char *const cases[] = {"cnn-local.relu",          "cnn-local.expone
                                     "cnn-deep.tanh",           "cnn-50.relu",           "cnn-dist-log.log",
                                     "residualbind.exponential"};
 
+#define CASE_COUNT (sizeof cases / sizeof *cases)
+
 static void test_cpu(void **state) {
     const xc_backend *cpu;
     (void)state;
     MUST(xc_backend_cpu(&cpu, error));
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(cases[i], cpu);
+    for (size_t i = 0; i < CASE_COUNT; i++) check_case(cases[i], cpu);
 }
 
 static void test_reference(void **state) {
@@ -244,8 +247,45 @@ static void test_reference(void **state) {
     check_case("cnn-local.exponential", xc_backend_reference());
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cpu), cmocka_unit_test(test_reference)};
-    printf("distances: saliency, integrated gradients left, midpoint, gauss, mutagenesis, deepshap\n");
-    return cmocka_run_group_tests(tests, NULL, NULL);
+/* The CUDA backend on the emulated GPU, which is linked in where the toolkit's headers are: slow, so two cases. */
+#ifdef XC_TEST_CUDAEMU
+xc_status xc_backend_cuda(uint32_t version, const xc_backend **backend, xc_error *error);
+
+static void test_emulated(void **state) {
+    const xc_backend *emulated;
+    (void)state;
+    MUST(xc_backend_cuda(XC_BACKEND_VERSION, &emulated, error));
+    check_case("cnn-local.exponential", emulated);
+    check_case("cnn-50.relu", emulated);
+}
+#else
+static void test_emulated(void **state) {
+    (void)state;
+    print_message("built without the CUDA toolkit\n");
+    skip();
+}
+#endif
+
+/* The GPU itself, asked for by $EXPCONV_TEST_GPU (`make gpu-check`). */
+static void test_gpu(void **state) {
+    const xc_backend *gpu;
+    (void)state;
+    MUST(xc_backend_open("cuda", &gpu, error));
+    for (size_t i = 0; i < CASE_COUNT; i++) check_case(cases[i], gpu);
+}
+
+/* `test_attribution_golden WORD` runs the tests whose title contains WORD. */
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {{"maps (cpu)", test_cpu, NULL, NULL, NULL},
+                                       {"maps (ref)", test_reference, NULL, NULL, NULL},
+                                       {"maps (cudaemu)", test_emulated, NULL, NULL, NULL},
+                                       {"maps (cuda)", test_gpu, NULL, NULL, NULL}};
+    struct CMUnitTest kept[4];
+    const size_t count = getenv("EXPCONV_TEST_GPU") ? 4 : 3;
+    size_t chosen = 0;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (argc < 2 || strstr(tests[i].name, argv[1])) kept[chosen++] = tests[i];
+    print_message("distances: saliency, integrated gradients left, midpoint, gauss, mutagenesis, deepshap\n");
+    return _cmocka_run_group_tests("maps", kept, chosen, NULL, NULL);
 }

@@ -58,10 +58,11 @@ void xc_link_gradient(const xc_worker *worker, const float *logits, float *gradi
 }
 
 #define SOFTMAX_STEPS 64
+#define LINK_NEAR 1e-6 /* of logits, whose sigmoids are doubles: the slope is right to as much */
 
 void xc_link_multiplier(const xc_worker *worker, const float *a, const float *b, float *multiplier) {
     const int32_t j = worker->what->settings->class_index;
-    if (is_linear(worker) || (!is_softmax(worker) && fabs((double)a[j] - b[j]) < (double)XC_RESCALE_NEAR))
+    if (is_linear(worker) || (!is_softmax(worker) && fabs((double)a[j] - b[j]) < LINK_NEAR))
         return xc_link_gradient(worker, a, multiplier);
     memset(multiplier, 0, (size_t)class_count(worker) * sizeof *multiplier);
     if (!is_softmax(worker)) {

@@ -110,7 +110,7 @@ typedef enum xc_precision { XC_PRECISIONS(XC_PRECISION_ENUM) XC_PRECISION_COUNT 
 #define XC_ABSENT ((size_t)-1)
 
 /* One block: everything about it that the trials of a pack share. A dense block has length = conv_length = out_length =
- * width = pool = 1 and channels = In. An add block has no parameters, channels = filters and width = 1. */
+ * width = pool = 1 and channels = In. An add block has no kernel, channels = filters and width = 1. */
 typedef struct xc_block {
     xc_block_kind kind;
     int32_t length;                 /* L, of the input */
@@ -189,7 +189,7 @@ typedef struct xc_block_args {
     int32_t add_to_dx; /* 0: dx is written with `=`; 1: with `+=` (an input that two blocks read); dx_skip always `=` */
     /* R. 0: dy and dx are gradients. Otherwise (when not training, of a block without an activation before the norm)
      * the batch is groups of R + 1 rows, a sequence and its R references, and those of references are multipliers by
-     * DeepLIFT's rescale rule, see below; a sequence's own dx is 0. */
+     * DeepLIFT's rescale rule, see below; a sequence's own dx is 0, its dy is not read, and `gradients` is NULL. */
     int32_t references;
 
     void *saved; /* trial t's at t * saved_stride bytes; from forward to backward of the same step */
@@ -207,8 +207,28 @@ typedef struct xc_block_args {
  * Linear parts and batch norm have gradients for multipliers.
  * Sources: Shrikumar, Greenside, Kundaje 2017 (arXiv 1704.02685), section 3.5.2; pools: Lundberg & Lee's shap. */
 
-/* Differences that are too small to divide by: the slope half way between is taken instead. */
-#define XC_RESCALE_NEAR 1e-6f
+/* Differences of v and u that are too small to divide by, in float: the slope half way between is taken instead. That is
+ * right to the square of the distance where the function is smooth and the outputs' difference is its own, which it is
+ * not when a pool has different winners in sequence and reference (`same` false). */
+#define XC_RESCALE_LEAST 1e-6f
+XC_DEVICE_INLINE float xc_rescale_near(xc_activation_kind kind, bool same) {
+    if (!same) return XC_RESCALE_LEAST;
+    switch (kind) {
+        case XC_EXPONENTIAL:
+        case XC_SIGMOID:
+        case XC_TANH:
+        case XC_SOFTPLUS:
+        case XC_SHIFT_SIGMOID:
+        case XC_SCALE_SIGMOID:
+        case XC_SHIFT_SCALE_SIGMOID:
+        case XC_SHIFT_TANH:
+        case XC_SCALE_TANH:
+        case XC_SHIFT_SCALE_TANH:
+            return 1e-3f;
+        default:
+            return XC_RESCALE_LEAST;
+    }
+}
 
 /* ---- paths between rows, for integrated gradients -------------------------------------------------------------- */
 

@@ -135,7 +135,7 @@ static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     }
     if (m->fused && b->norm) m->shifted = take(scratch, 4 * motif_mask_words(b), sizeof(uint64_t));
     if (m->fused) return;
-    b->strip = take_floats(scratch, 4 * b->strip_rows * b->columns);
+    b->strip = take_floats(scratch, 5 * b->strip_rows * b->columns);
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
     const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
     if (product && !b->spectral.size)

@@ -20,6 +20,10 @@ INLINE size_t piece_of(const xc_path_args *args, size_t from) {
 
 /* One point's piece; at either end it is that row, whatever rounding would say. */
 static void point(const float *from, const float *to, float place, float *out, size_t count) {
+    if (place == 1) {
+        memcpy(out, to, count * sizeof(float));
+        return;
+    }
     for (size_t e = 0; e < count; e += LANES) {
         const vfloat a = v_load_part(from + e, count - e), b = v_load_part(to + e, count - e);
         v_store_part(out + e, a + place * (b - a), count - e);

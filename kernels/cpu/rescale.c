@@ -9,6 +9,8 @@ typedef struct rescaled_rows {
     const float *v, *u;        /* (rows,Fs) of sequence and reference */
     const float *yv, *yu, *dy; /* (rows,F) */
     float *du;                 /* (rows,Fs) */
+    const float *distance;     /* (rows or 1,Fs) see xc_rescale_near */
+    size_t distance_stride;    /* 0: the same for all rows */
 } rescaled_rows;
 
 /* The first `count` lanes. */
@@ -18,7 +20,10 @@ INLINE vint lanes_before(size_t count) {
     return lane < (int32_t)(count < LANES ? count : LANES);
 }
 
-INLINE vint is_near(vfloat step, size_t left) { return (v_abs(step) < XC_RESCALE_NEAR) & lanes_before(left); }
+/* Lanes f .. of row i that are too near, of those that exist. */
+INLINE vint is_near(const cpu_trial *b, const rescaled_rows *r, size_t i, size_t f, vfloat step) {
+    return (v_abs(step) < v_load(r->distance + i * r->distance_stride + f)) & lanes_before(b->filters - f);
+}
 
 /* du = dy (yv - yu) / (v - u); whether v and u were too near somewhere. Half way between stands in `middle` (rows,Fs).
  */
@@ -31,7 +36,7 @@ static bool divide(const cpu_trial *b, const rescaled_rows *r, size_t rows, floa
             const size_t wide = i * b->columns + f, e = i * b->filters + f;
             const vfloat v = cpu_normalised(&by, v_load(r->v + wide)), u = cpu_normalised(&by, v_load(r->u + wide));
             const vfloat difference = v_load_part(r->yv + e, left) - v_load_part(r->yu + e, left);
-            const vint near = is_near(v - u, left);
+            const vint near = is_near(b, r, i, f, v - u);
             some |= near;
             v_store(middle + wide, 0.5f * (v + u));
             v_store(r->du + wide, v_where(~near & lanes_before(left),
@@ -54,42 +59,54 @@ static void take_slopes(const cpu_trial *b, const rescaled_rows *r, size_t rows,
         for (size_t i = 0; i < rows; i++) {
             const size_t wide = i * b->columns + f;
             const vfloat v = cpu_normalised(&by, v_load(r->v + wide)), u = cpu_normalised(&by, v_load(r->u + wide));
-            const vint near = is_near(v - u, b->filters - f);
+            const vint near = is_near(b, r, i, f, v - u);
             v_store(r->du + wide, v_select(near, v_load(slopes + wide), v_load(r->du + wide)));
         }
     }
 }
 
-/* z of both at the positions that outputs first .. first + rows - 1 of row `n` are charged to, to v and u. */
-static void charge(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows, float *v, float *u) {
+/* z of both at the positions that outputs first .. first + rows - 1 of row `n` are charged to, to v and u (rows,Fs),
+ * and which differences are too small there. */
+static void charge(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows, float *v, float *u,
+                   float *distance) {
     const int64_t pool = b->block->pool;
+    const float alike = xc_rescale_near(b->activation.kind, true), other = xc_rescale_near(b->activation.kind, false);
     for (size_t i = 0; i < rows; i++) {
         const size_t j = first + i, mine = n * b->out_length + j, its = sequence * b->out_length + j;
         const float *z_mine = cpu_z_row(b, n, 0), *z_its = cpu_z_row(b, sequence, 0); /* (Lc,Fs) */
         const int64_t start = (int64_t)j * pool - b->block->pool_pad_left;
         for (size_t f = 0; f < b->filters; f++) {
             const bool its_own = b->y[its * b->filters + f] >= b->y[mine * b->filters + f];
-            const uint16_t route = b->route[(its_own ? its : mine) * b->columns + f];
+            const uint16_t its_route = b->route[its * b->columns + f], my_route = b->route[mine * b->columns + f];
+            const uint16_t route = its_own ? its_route : my_route;
             const size_t at = (size_t)(start + route) * b->columns + f;
+            const bool nowhere = route == ROUTE_DROPPED; /* a window of nothing but minus infinity */
             b->route[mine * b->columns + f] = route;
-            v[i * b->columns + f] = z_its[at];
-            u[i * b->columns + f] = z_mine[at];
+            v[i * b->columns + f] = nowhere ? 0 : z_its[at];
+            u[i * b->columns + f] = nowhere ? 0 : z_mine[at];
+            distance[i * b->columns + f] = its_route == my_route ? alike : other;
         }
-        for (size_t f = b->filters; f < b->columns; f++) v[i * b->columns + f] = u[i * b->columns + f] = 0;
+        for (size_t e = i * b->columns + b->filters; e < (i + 1) * b->columns; e++) v[e] = u[e] = distance[e] = 0;
     }
 }
 
 static void rescale_rows(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows) {
-    float *middle = b->strip, *v = b->strip + b->strip_rows * b->columns, *u = v + b->strip_rows * b->columns;
+    const size_t part = b->strip_rows * b->columns;
+    float *middle = b->strip, *v = middle + part, *u = v + part, *slopes = u + part, *distance = slopes + part;
     const size_t mine = n * b->out_length + first, its = sequence * b->out_length + first;
     rescaled_rows r = {.yv = b->y + its * b->filters,
                        .yu = b->y + mine * b->filters,
                        .dy = b->dy + mine * b->filters,
-                       .du = b->du + mine * b->columns};
-    if (b->block->pool > 1) charge(b, sequence, n, first, rows, v, u);
+                       .du = b->du + mine * b->columns,
+                       .distance = distance,
+                       .distance_stride = b->block->pool > 1 ? b->columns : 0};
+    if (b->block->pool > 1)
+        charge(b, sequence, n, first, rows, v, u, distance);
+    else
+        for (size_t f = 0; f < b->columns; f++) distance[f] = xc_rescale_near(b->activation.kind, true);
     r.v = b->block->pool > 1 ? v : cpu_z_row(b, sequence, first);
     r.u = b->block->pool > 1 ? u : cpu_z_row(b, n, first);
-    if (divide(b, &r, rows, middle)) take_slopes(b, &r, rows, middle, u + b->strip_rows * b->columns);
+    if (divide(b, &r, rows, middle)) take_slopes(b, &r, rows, middle, slopes);
 }
 
 /* Without an activation and a pool multipliers are gradients. */

@@ -109,7 +109,7 @@ typedef struct cpu_trial {
     /* Scratch of one thread, see xc_cpu_each_range. */
     unsigned char *thread_scratch; /* (threads, thread_stride) of all */
     size_t thread_stride;
-    float *strip; /* (4, STRIP floats) */
+    float *strip; /* (5, STRIP floats) */
     float *keys;  /* (P,Fs) activations of one window where they are not monotone */
 } cpu_trial;
 

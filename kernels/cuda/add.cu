@@ -1,4 +1,4 @@
-/* add.cu: the end of a residual unit, z = x + x_skip; the gradient of both is dz.
+/* add.cu: the end of a residual unit, z = x + x_skip (or x alone); the gradient of both is dz.
  */
 #include "place.cuh"
 
@@ -9,7 +9,7 @@ DEVICE size_t own_element(void) { return (size_t)blockIdx.x * THREADS + threadId
 static __global__ void __launch_bounds__(THREADS) k_add_fwd(cuda_call c, size_t elements) {
     const int t = (int)blockIdx.z;
     const size_t i = own_element(), at = (size_t)t * elements + i;
-    if (i < elements) z_of(&c, t)[i] = c.x[at] + c.x_skip[at];
+    if (i < elements) z_of(&c, t)[i] = c.x_skip ? c.x[at] + c.x_skip[at] : c.x[at];
 }
 
 static __global__ void __launch_bounds__(THREADS) k_add_bwd(cuda_call c, size_t elements) {

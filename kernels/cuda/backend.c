@@ -88,6 +88,9 @@ static const xc_backend backend_table = {
     .add_block_backward = cuda_block_backward,
     .loss = cuda_loss_op,
     .step = cuda_step_op,
+    .path_points = cuda_path_points_op,
+    .path_sum = cuda_path_sum_op,
+    .splice = cuda_splice_op,
 };
 
 /* The count is read only where the status is good: it is not written otherwise. */

@@ -85,6 +85,9 @@ xc_status cuda_block_forward(const xc_backend *backend, const xc_block_args *arg
 xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *args, xc_error *error);
 xc_status cuda_loss_op(const xc_backend *backend, const xc_loss_args *args, xc_error *error);
 xc_status cuda_step_op(const xc_backend *backend, const xc_step_args *args, xc_error *error);
+xc_status cuda_path_points_op(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+xc_status cuda_path_sum_op(const xc_backend *backend, const xc_path_args *args, xc_error *error);
+xc_status cuda_splice_op(const xc_backend *backend, const xc_splice_args *args, xc_error *error);
 
 /* The one function that the shared object exports; `version` is the caller's XC_BACKEND_VERSION. *backend is static.
  * Fails with XC_DEVICE where there is no GPU that can be used, and says why. Thread safe. */

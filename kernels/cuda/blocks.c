@@ -80,6 +80,7 @@ static cuda_call call_of(const cuda_device *device, cuda_context *context, const
         .batch = args->batch,
         .training = args->training,
         .add_to_dx = args->add_to_dx,
+        .references = args->references,
         .rows = args->batch * args->block->conv_length,
         .activation = args->activation,
         .seed = args->seed,
@@ -171,8 +172,8 @@ xc_status cuda_block_backward(const xc_backend *backend, const xc_block_args *ar
     XC_TRY(check_call(args, error));
     XC_TRY(cuda_context_get(&context, error));
     const cuda_call call = call_of(device, context, args);
-    if (in_one_pass(device, args->block)) {
-        cuda_motif_backward(&call, context->stream);
+    if (in_one_pass(device, args->block)) { /* which has no dx */
+        if (call.gradients) cuda_motif_backward(&call, context->stream);
     } else {
         cuda_tail_backward(&call, context->stream);
         XC_TRY(cuda_linear_backward(context, &call, error));

@@ -36,7 +36,7 @@ typedef struct cuda_layout {
     /* Of a block that goes by z. */
     size_t z;       /* (N,Lc,F) float: the bare linear part; backward writes dz over it */
     size_t winner;  /* (N,Lp,F) uint16_t: offset in the window << 1 | kept by dropout; none where neither matters */
-    size_t centre;  /* (2,F) float: mean of du, mean of du h over the batch; 0 in inference */
+    size_t centre;  /* (2,F) float: mean of du, mean of du h over the batch; in training only */
     size_t partial; /* (chunks,2,F) double */
 
     /* Of a motif block in one pass. */
@@ -54,6 +54,7 @@ XC_DEVICE_INLINE bool cuda_has_winners(const xc_block *block) {
 typedef struct cuda_call {
     xc_block block;
     int32_t trials, batch, training, add_to_dx;
+    int32_t references;              /* of the rescale rule; 0: gradients */
     int32_t rows;                    /* N Lc */
     const xc_activation *activation; /* (T) */
     const uint64_t *seed, *step;     /* (T) */
@@ -61,9 +62,9 @@ typedef struct cuda_call {
     xc_dna_view dna;                 /* of a motif block */
     const uint32_t *index;           /* (T,N) */
     const float *x;                  /* (T,N,L,C) */
-    const float *x_skip;             /* (T,N,Lc,F) */
+    const float *x_skip;             /* (T,N,Lc,F) or NULL */
     const float *parameters;         /* (T,stride) */
-    float *gradients;                /* (T,stride) */
+    float *gradients;                /* (T,stride) or NULL */
     float *running;                  /* (T,stride) */
     size_t parameter_stride, running_stride;
     float *y;        /* (T,N,Lp,F) */
@@ -116,7 +117,7 @@ void cuda_norm_running(const cuda_call *call, cudaStream_t stream);
 void cuda_norm_batch(const cuda_call *call, cudaStream_t stream);
 /* z to y: bias, normalise, activation, dropout, pool; counts what the clip met. */
 void cuda_tail_forward(const cuda_call *call, cudaStream_t stream);
-/* dy to dz, over z; gradients of gamma, beta and bias. */
+/* dy to dz, over z, by the slopes or by the rescale rule; gradients of gamma, beta and bias where they are wanted. */
 void cuda_tail_backward(const cuda_call *call, cudaStream_t stream);
 
 /* ---- the rest of a step ------------------------------------------------------------------------------------------ */
@@ -125,6 +126,12 @@ void cuda_take_batch(const uint32_t *order, size_t stride, uint32_t *cursor, int
                      uint32_t *index, unsigned *counters, cudaStream_t stream);
 void cuda_loss(const xc_loss_args *args, cudaStream_t stream);
 void cuda_step(const xc_step_args *args, unsigned *counters, cudaStream_t stream);
+
+/* ---- attribution ------------------------------------------------------------------------------------------------- */
+
+void cuda_path_points(const xc_path_args *args, cudaStream_t stream);
+void cuda_path_sum(const xc_path_args *args, cudaStream_t stream);
+void cuda_splice(const xc_splice_args *args, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

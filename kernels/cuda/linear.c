@@ -105,9 +105,10 @@ static xc_status dnn_backward(cuda_context *context, const cuda_call *call, xc_e
     const cuda_convolution shape = convolution_of(&call->block, call->batch);
     xc_status status = XC_OK;
     for (int32_t t = 0; t < call->trials; t++) {
-        XC_TRY(cuda_dnn_kernel_gradient(context->dnn, &shape, x_of(call, t), z_of(call, t),
-                                        call->gradients + kernel_at(call, t), call->workspace, call->workspace_bytes,
-                                        context->stream, error));
+        if (call->gradients)
+            XC_TRY(cuda_dnn_kernel_gradient(context->dnn, &shape, x_of(call, t), z_of(call, t),
+                                            call->gradients + kernel_at(call, t), call->workspace,
+                                            call->workspace_bytes, context->stream, error));
         if (call->dx)
             XC_TRY(cuda_dnn_input_gradient(context->dnn, &shape, z_of(call, t), call->parameters + kernel_at(call, t),
                                            dx_of(call, t), call->add_to_dx, call->workspace, call->workspace_bytes,
@@ -144,6 +145,7 @@ static xc_status dense_forward(cuda_context *context, const cuda_call *call, xc_
 
 /* dkernel += x^T dz. */
 static xc_status dense_kernel_gradient(cuda_context *context, const cuda_call *call, xc_error *error) {
+    if (!call->gradients) return XC_OK;
     const cuda_product product = {
         .rows = call->block.channels,
         .columns = call->block.filters,
@@ -206,12 +208,12 @@ xc_status cuda_linear_backward(cuda_context *context, const cuda_call *call, xc_
     xc_status status = XC_OK;
     switch (call->block.kind) {
         case XC_BLOCK_MOTIF:
-            cuda_motif_kernel_gradient(call, context->stream);
+            if (call->gradients) cuda_motif_kernel_gradient(call, context->stream);
             cuda_conv_input_gradient(call, context->stream);
             break;
         case XC_BLOCK_CONV:
             if (by_dnn(context, call)) return dnn_backward(context, call, error);
-            cuda_conv_kernel_gradient(call, context->stream);
+            if (call->gradients) cuda_conv_kernel_gradient(call, context->stream);
             cuda_conv_input_gradient(call, context->stream);
             break;
         case XC_BLOCK_DENSE:

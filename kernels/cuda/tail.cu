@@ -1,7 +1,7 @@
 /* tail.cu: what follows the linear part of a block that goes by z: bias, normalise, activation, dropout, max pool, and
  * the way back. A thread has a few filters of one output forward, of one position backward, where each position finds
- * its own window: nothing is scattered, so nothing is added atomically but the count of clipped values. Formulas:
- * kernels/ref/block.c.
+ * its own window: nothing is scattered, so nothing is added atomically but the count of clipped values. By the rescale
+ * rule a thread has one window of all rows of a group. Formulas: kernels/ref/block.c, kernels/ref/rescale.c.
  */
 #include "activation.cuh"
 #include "columns.cuh"
@@ -166,8 +166,8 @@ DEVICE passed pass_dropout(const cuda_call *c, int t, size_t o, int j) {
     return p;
 }
 
-/* Sums of du and of du h over the outputs: elsewhere du is 0. Mean and variance are constants in inference, so nothing
- * is taken off there. */
+/* Sums of du and of du h over the outputs: elsewhere du is 0. Mean and variance are constants in inference: there the
+ * sums are gradients of the norm's parameters and nothing else. */
 static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd_sums(cuda_call c) {
     const xc_block *block = &c.block;
     const int t = (int)blockIdx.z, f = chunk_filter(), filters = block->filters, lp = block->out_length;
@@ -187,10 +187,13 @@ static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd_sums(cuda_c
         dgamma += (double)du * deviations(&c, &filter, value);
     }
     if (!add_columns(&c, t, &dbeta, &dgamma)) return;
-    gradients_of(&c, t)[block->beta + f] += (float)dbeta;
-    gradients_of(&c, t)[block->gamma + f] += (float)dgamma;
-    centre_of(&c, t)[f] = c.training ? (float)(dbeta / c.rows) : 0.0f;
-    centre_of(&c, t)[filters + f] = c.training ? (float)(dgamma / c.rows) : 0.0f;
+    if (c.gradients) {
+        gradients_of(&c, t)[block->beta + f] += (float)dbeta;
+        gradients_of(&c, t)[block->gamma + f] += (float)dgamma;
+    }
+    if (!c.training) return;
+    centre_of(&c, t)[f] = (float)(dbeta / c.rows);
+    centre_of(&c, t)[filters + f] = (float)(dgamma / c.rows);
 }
 
 /* dz of filter f at position l of sequence n, where z is `value`. */
@@ -206,7 +209,7 @@ DEVICE float dz_at(const cuda_call *c, int t, const xc_activation *activation, c
     }
     if (has_norm(c)) {
         const float h = deviations(c, filter, value);
-        const float centre = centre_of(c, t)[f] + h * centre_of(c, t)[filters + f];
+        const float centre = c->training ? centre_of(c, t)[f] + h * centre_of(c, t)[filters + f] : 0;
         dz = filter->gamma * filter->inverse * (dz - centre);
     }
     return block->before_norm == XC_RELU && !(value + filter->bias > 0) ? 0 : dz;
@@ -249,12 +252,69 @@ static __global__ void __launch_bounds__(COLUMNS *GROUPS) k_tail_bwd_bias(cuda_c
     if (add_columns(&c, t, &sum, &none)) gradients_of(&c, t)[c.block.bias + f] += (float)sum;
 }
 
+/* ---- the rescale rule -------------------------------------------------------------------------------------------- */
+
+/* Position whose value output o = (n Lp + j) F + f is. */
+DEVICE int winner_position(const cuda_call *c, int t, size_t o, int j) {
+    const int start = j * c->block.pool - c->block.pool_pad_left;
+    return cuda_has_winners(&c->block) ? start + (winner_of(c, t)[o] >> 1) : start;
+}
+
+/* (a(v) - a(u)) / (v - u), where the outputs differ by `difference`. */
+DEVICE float multiplier(const xc_activation *activation, float v, float u, float difference, bool same) {
+    if (fabsf(v - u) >= xc_rescale_near(activation->kind, same)) return difference / (v - u);
+    return activation_slope(activation, 0.5f * (v + u));
+}
+
+/* Filter f of window j of a group, in which a thread has all rows: it alone reads what it writes over. */
+DEVICE void rescale_window(const cuda_call *c, int t, int group, int j, int f) {
+    const size_t filters = (size_t)c->block.filters, each = (size_t)c->block.conv_length * filters;
+    const size_t outputs = (size_t)c->block.out_length * filters, first = (size_t)group * (size_t)(c->references + 1);
+    const size_t all = (size_t)t * (size_t)c->batch * outputs,
+                 output = first * outputs + (size_t)j * filters + (size_t)f;
+    const window w = window_of(&c->block, j);
+    const xc_activation activation = c->activation[t];
+    const tail_filter filter = load_filter(c, t, f);
+    const int its = winner_position(c, t, output, j);
+    const float y = c->y[all + output];
+    float *sequence = z_of(c, t) + first * each + (size_t)f; /* (Lc,F), and below */
+    for (int r = 1; r <= c->references; r++) {
+        const size_t o = output + (size_t)r * outputs;
+        const float difference = y - c->y[all + o];
+        const int mine = winner_position(c, t, o, j), at = difference >= 0 ? its : mine;
+        float *row = sequence + (size_t)r * each;
+        const float v = normalised(c, &filter, sequence[(size_t)at * filters]);
+        const float u = normalised(c, &filter, row[(size_t)at * filters]);
+        const float dv = c->dy[all + o] * multiplier(&activation, v, u, difference, its == mine);
+        for (int l = w.begin; l < w.counted; l++)
+            row[(size_t)l * filters] = l == at ? filter.gamma * filter.inverse * dv : 0;
+    }
+    for (int l = w.begin; l < w.counted; l++) sequence[(size_t)l * filters] = 0;
+}
+
+static __global__ void __launch_bounds__(THREADS) k_tail_rescale(cuda_call c, size_t items) {
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x, filters = (size_t)c.block.filters;
+    const size_t number = i / filters, lp = (size_t)c.block.out_length;
+    if (i < items) rescale_window(&c, (int)blockIdx.z, (int)(number / lp), (int)(number % lp), (int)(i % filters));
+}
+
+static void rescale(const cuda_call *call, cudaStream_t stream) {
+    const size_t windows = (size_t)(call->batch / (call->references + 1)) * (size_t)call->block.out_length;
+    const size_t items = windows * (size_t)call->block.filters;
+    const dim3 grid(blocks_for(items, THREADS), 1, (unsigned)call->trials);
+    XC_LAUNCH(k_tail_rescale, grid, THREADS, 0, stream, *call, items);
+}
+
+/* ---- all --------------------------------------------------------------------------------------------------------- */
+
 void cuda_tail_backward(const cuda_call *call, cudaStream_t stream) {
     const dim3 block(COLUMNS, GROUPS);
     const size_t outputs = (size_t)call->batch * (size_t)call->block.out_length, rows = (size_t)call->rows;
     const int each = call->block.filters % 4 == 0 ? 4 : 1;
-    if (call->block.gamma != XC_ABSENT) XC_LAUNCH(k_tail_bwd_sums, chunk_grid(call, outputs), block, 0, stream, *call);
-    if (call->block.bias != XC_ABSENT)
+    if (call->references > 0) return rescale(call, stream);
+    if (call->block.gamma != XC_ABSENT && (call->training || call->gradients))
+        XC_LAUNCH(k_tail_bwd_sums, chunk_grid(call, outputs), block, 0, stream, *call);
+    if (call->block.bias != XC_ABSENT && call->gradients)
         XC_LAUNCH(k_tail_bwd_bias, chunk_grid(call, rows), block, 0, stream, *call);
     else if (each == 4)
         XC_LAUNCH(k_tail_bwd<4>, tail_grid(call, rows, each), THREADS, 0, stream, *call);

@@ -10,8 +10,8 @@
 #include "reference.h"
 
 /* (a(v) - a(u)) / (v - u) where the outputs differ by `difference`. */
-static double multiplier(const xc_activation *activation, double v, double u, double difference) {
-    if (fabs(v - u) >= (double)XC_RESCALE_NEAR) return difference / (v - u);
+static double multiplier(const xc_activation *activation, double v, double u, double difference, bool same) {
+    if (fabs(v - u) >= (double)xc_rescale_near(activation->kind, same)) return difference / (v - u);
     return xc_ref_activation_slope(activation, (v + u) / 2);
 }
 
@@ -27,7 +27,7 @@ static void rescale_row(xc_ref_block *b, size_t row, size_t sequence) {
         const double difference =
             xc_ref_activation(&b->activation, v[its]) - xc_ref_activation(&b->activation, u[mine]);
         const size_t e = difference >= 0 ? its : mine;
-        du[e] = b->dy[row * outputs + o] * multiplier(&b->activation, v[e], u[e], difference);
+        du[e] = b->dy[row * outputs + o] * multiplier(&b->activation, v[e], u[e], difference, its == mine);
     }
 }
 

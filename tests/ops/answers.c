@@ -6,7 +6,7 @@
 /* A one-trial block call on plain arrays: they go to the backend's memory and come back. */
 typedef struct tiny {
     xc_block block;
-    int32_t batch, training;
+    int32_t batch, training, references;
     xc_activation activation;
     uint64_t seed, step;
     const float *x, *x_skip;
@@ -42,10 +42,11 @@ static void run_tiny(const xc_backend *backend, const tiny *c, xc_block_op forwa
         .training = c->training,
         .dna = &dna,
         .x = place(backend, c->x, c->x ? in : 0),
-        .x_skip = place(backend, c->x_skip, c->x_skip ? in : 0),
+        .x_skip = c->x_skip ? place(backend, c->x_skip, in) : NULL,
         .index = place(backend, c->index, c->index ? (size_t)c->batch * 4 : 0),
         .parameters = place(backend, c->parameters, parameters),
-        .gradients = place(backend, NULL, parameters),
+        .gradients = c->references ? NULL : place(backend, NULL, parameters),
+        .references = c->references,
         .parameter_stride = c->parameter_count,
         .running = place(backend, c->running, c->running ? running : 0),
         .running_stride = 2 * (size_t)block->filters,
@@ -181,6 +182,60 @@ void answer_pool_padding(void **state) {
     run_add(backend_of(state), &c);
     check_values(y, (const float[]){7}, 1);
     check_values(dx, (const float[]){0, 10, 0, 0}, 4);
+}
+
+/* ---- the rescale rule -------------------------------------------------------------------------------------------- */
+
+/* Relu of a sequence and two references: quotients of differences; the slope where both are equal. */
+static void answer_rescale_plain(const xc_backend *backend) {
+    const float x[] = {3, -2, -1, 1, 3, -3}, dy[] = {NAN, NAN, 2, 9, 5, 5};
+    float y[6], dx[6];
+    tiny c = {
+        .block = plain_block(XC_BLOCK_ADD, 2, 1), .batch = 3, .references = 2, .x = x, .y = y, .dy = dy, .dx = dx};
+    c.activation.kind = XC_RELU;
+    run_add(backend, &c);
+    check_values(y, (const float[]){3, 0, 0, 1, 3, 0}, 6);
+    check_values(dx, (const float[]){0, 0, 2 * 3.0f / 4, 9 * 1.0f / 3, 5, 0}, 6);
+}
+
+/* Of pools 5 against 4 and 9: the winner of the larger output is charged. */
+static void answer_rescale_pool(const xc_backend *backend) {
+    const float x[] = {1, 5, 2, 0, 4, 1, 0, 0, 0, 6, 9, 0}, dy[] = {NAN, 8, 7};
+    float y[3], dx[12];
+    tiny c = {
+        .block = plain_block(XC_BLOCK_ADD, 4, 1), .batch = 3, .references = 2, .x = x, .y = y, .dy = dy, .dx = dx};
+    c.block.pool = 4;
+    c.block.out_length = 1;
+    run_add(backend, &c);
+    check_values(y, (const float[]){5, 4, 9}, 3);
+    check_values(dx, (const float[]){0, 0, 0, 0, 0, 8 * 1.0f / 4, 0, 0, 0, 0, 7 * 4.0f / 7, 0}, 12);
+}
+
+/* Kernel 1, gamma 4, beta 0, running mean 1, deviation 2: 3 and 0 become 4 and -2, then relu. */
+static void answer_rescale_norm(const xc_backend *backend) {
+    const float x[] = {3, 0}, parameters[] = {1, 4, 0}, dy[] = {NAN, 3};
+    float y[2], dx[2], running[] = {1, 3};
+    tiny c = {.block = plain_block(XC_BLOCK_DENSE, 1, 1),
+              .batch = 2,
+              .references = 1,
+              .x = x,
+              .parameters = parameters,
+              .parameter_count = 3,
+              .running = running,
+              .y = y,
+              .dy = dy,
+              .dx = dx};
+    c.block.kernel = 0, c.block.gamma = 1, c.block.beta = 2, c.block.running = 0;
+    c.activation.kind = XC_RELU;
+    run_tiny(backend, &c, backend->dense_block_forward, backend->dense_block_backward);
+    check_values(y, (const float[]){4, 0}, 2);
+    check_values(dx, (const float[]){0, 3 * (4.0f / 6) * 2}, 2);
+}
+
+void answer_rescale(void **state) {
+    answer_rescale_plain(backend_of(state));
+    answer_rescale_pool(backend_of(state));
+    answer_rescale_norm(backend_of(state));
 }
 
 /* ---- batch norm -------------------------------------------------------------------------------------------------- */

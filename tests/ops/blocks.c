@@ -54,7 +54,7 @@ static void check_backward(const block_case *c, int t, const results *r, const x
     if (c->wants_dx)
         check_near(r->dx + in, b->dx, c->add_to_dx ? c->dx + in : NULL, c->in_count, tolerance, CANCELLATION * terms.dx,
                    "dx", c->text);
-    if (b->dx_skip) check_near(r->dx_skip + in, b->dx_skip, NULL, c->in_count, tolerance, 0, "dx_skip", c->text);
+    if (c->x_skip) check_near(r->dx_skip + in, b->dx_skip, NULL, c->in_count, tolerance, 0, "dx_skip", c->text);
     check_gradient(c, t, r, block->kernel, b->dkernel, c->kernel_count, tolerance, terms.dkernel, "dkernel");
     check_gradient(c, t, r, block->bias, b->dbias, filters, tolerance, terms.dbias, "dbias");
     check_gradient(c, t, r, block->gamma, b->dgamma, filters, tolerance, terms.dgamma, "dgamma");
@@ -108,24 +108,45 @@ static void check_alone(const xc_backend *backend, const block_case *c, const re
     }
 }
 
-static void test_block(xc_block_kind kind, const op_test *test, bool backward) {
-    for (int number = 0; number < case_count(kind, &LIMITS_VALUES); number += LIMITS_VALUES.every) {
+/* Without the parameters' gradients the others must be the same, to the byte. */
+static void check_without(const xc_backend *backend, block_case *c, const results *with) {
+    const size_t trials = (size_t)c->trials;
+    c->without_gradients = true;
+    results r = run_block(backend, c, 0, c->trials, true);
+    if (memcmp(r.gradients, c->gradients, trials * c->parameter_stride * sizeof(float)) != 0)
+        fail_msg("gradients were written that nobody wants; %s", c->text);
+    if (memcmp(r.dx, with->dx, trials * c->in_count * sizeof(float)) != 0 ||
+        memcmp(r.dx_skip, with->dx_skip, trials * c->in_count * sizeof(float)) != 0)
+        fail_msg("dx differs without the parameters' gradients; %s", c->text);
+    results_free(&r);
+    c->without_gradients = false;
+}
+
+static void test_block(xc_block_kind kind, const case_limits *limits, const op_test *test, bool backward) {
+    for (int number = 0; number < case_count(kind, limits); number += limits->every) {
         block_case c;
         expected e;
-        expected_make(kind, number, &LIMITS_VALUES, &c, &e);
+        expected_make(kind, number, limits, &c, &e);
         scale_contents(&c, &e);
         results r = run_block(test->backend, &c, 0, c.trials, backward);
         for (int t = 0; t < c.trials; t++)
             (backward ? check_backward : check_forward)(&c, t, &r, &e.trial[t], test->row->values);
         check_alone(test->backend, &c, &r, backward);
+        if (backward && number / 6 % 2 == 0) check_without(test->backend, &c, &r);
         results_free(&r);
         expected_free(&e);
         case_free(&c);
     }
 }
 
-void test_block_forward(xc_block_kind kind, const op_test *test) { test_block(kind, test, false); }
-void test_block_backward(xc_block_kind kind, const op_test *test) { test_block(kind, test, true); }
+void test_block_forward(xc_block_kind kind, const op_test *test) { test_block(kind, &LIMITS_VALUES, test, false); }
+void test_block_backward(xc_block_kind kind, const op_test *test) { test_block(kind, &LIMITS_VALUES, test, true); }
+
+void test_full_adds(const op_test *test, bool backward) {
+    case_limits limits = LIMITS_VALUES;
+    limits.full_adds = true;
+    test_block(XC_BLOCK_ADD, &limits, test, backward);
+}
 
 /* ---- central differences ---------------------------------------------------------------------------------------- */
 
@@ -216,13 +237,17 @@ static void check_differences(const block_case *c, xc_ref_block *b, double *valu
         fail_msg("gradient of %s is off by %.2g of its norm %.3g; %s", what, error / scale, scale, c->text);
 }
 
-void test_block_gradients(xc_block_kind kind, double tolerance) {
+void test_block_gradients(xc_block_kind kind, bool full_adds, double tolerance) {
+    int inference = 0;
+    case_limits limits = LIMITS_GRADIENTS;
+    limits.full_adds = full_adds;
     compared_total = skipped_total = 0;
     worst_total = 0;
-    for (int number = 0; number < case_count(kind, &LIMITS_GRADIENTS); number++) {
+    for (int number = 0; number < case_count(kind, &limits); number++) {
         block_case c;
         expected e;
-        expected_make(kind, number, &LIMITS_GRADIENTS, &c, &e);
+        expected_make(kind, number, &limits, &c, &e);
+        inference += !c.training && c.block.gamma != XC_ABSENT;
         xc_ref_block *b = &e.trial[0];
         const term_sizes terms = expected_terms(b);
         const size_t filters = (size_t)c.block.filters;
@@ -235,7 +260,9 @@ void test_block_gradients(xc_block_kind kind, double tolerance) {
         expected_free(&e);
         case_free(&c);
     }
-    print_message("             %d gradients, worst %.1e of the norm; %d skipped at kinks\n", compared_total,
-                  worst_total, skipped_total);
+    print_message(
+        "             %d gradients, worst %.1e of the norm; %d skipped at kinks; %d cases with running norm\n",
+        compared_total, worst_total, skipped_total, inference);
     assert_true(skipped_total * 10 < compared_total);
+    if (kind != XC_BLOCK_ADD || full_adds) assert_true(inference > 10);
 }

@@ -14,6 +14,7 @@ static const int32_t WIDTHS[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 19, 31, 
 static const int32_t POOLS[] = {1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50};
 static const int32_t TRIALS[] = {1, 2, 5};
 static const float RATES[] = {0, 0.1f, 0.5f};
+static const int32_t REFERENCES[] = {1, 2, 5};
 
 /* Builds with sanitizers, which take so much longer, define XC_TEST_SMALL as N to take one case of N, and small ones. N
  * shares no divisor with FORCE_COUNT, so that each list of sizes is still gone through. */
@@ -152,15 +153,27 @@ static bool place_padding(xc_block *block, bool same, bool pool_same) {
     return place_zeros(block, all / 2, all - all / 2, pool_same);
 }
 
+/* The batch in whole groups. */
+static int32_t whole_groups(const block_case *c, int32_t batch) {
+    const int32_t group = c->references + 1;
+    return (batch + c->references) / group * group;
+}
+
+bool case_is_sequence(const block_case *c, size_t n) {
+    return c->references > 0 && n % ((size_t)c->references + 1) == 0;
+}
+
 /* Sizes of one shape; false when such a block cannot be or is beyond the limits. */
 static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_random_sequence *random) {
     xc_block *block = &c->block;
     const xc_block_kind kind = block->kind;
     c->trials = TRIALS[below(random, COUNT(TRIALS))];
     if (c->trials > limits->trials) c->trials = limits->trials;
-    c->batch = DRAW(SIZES, FORCE_BATCH);
+    c->batch = whole_groups(c, DRAW(SIZES, FORCE_BATCH));
     block->length = kind == XC_BLOCK_DENSE ? 1 : DRAW(LENGTHS, FORCE_LENGTH);
-    if ((size_t)block->length > limits->elements) block->length = 61;
+    const size_t group = (size_t)c->references + 1;
+    if ((size_t)block->length * group > limits->elements) block->length = 61;
+    if ((size_t)block->length * group > limits->elements) block->length = 33;
     block->filters = DRAW(SIZES, FORCE_FILTERS);
     block->channels = kind == XC_BLOCK_MOTIF ? 4 : kind == XC_BLOCK_ADD ? block->filters : DRAW(SIZES, FORCE_CHANNELS);
     block->width = kind == XC_BLOCK_MOTIF || kind == XC_BLOCK_CONV ? DRAW(WIDTHS, FORCE_WIDTH) : 1;
@@ -178,7 +191,7 @@ static bool draw_shape(block_case *c, int number, const case_limits *limits, xc_
 static void take_shape(block_case *c, const large_shape *shape) {
     xc_block *block = &c->block;
     c->trials = shape->batch % 2 ? 1 : 2;
-    c->batch = shape->batch;
+    c->batch = whole_groups(c, shape->batch);
     block->length = shape->length;
     block->channels = shape->channels;
     block->filters = shape->filters;
@@ -199,20 +212,21 @@ static bool needs_offset(const block_case *c) {
 }
 
 /* Places parameters with gaps and without alignment, which the contract does not promise. */
-static void draw_layout(block_case *c, xc_random_sequence *random) {
+static void draw_layout(block_case *c, const case_limits *limits, xc_random_sequence *random) {
     xc_block *block = &c->block;
     const size_t filters = (size_t)block->filters;
     const bool norm = below(random, 3) > 0, bias = norm ? below(random, 4) == 0 : coin(random) || needs_offset(c);
     size_t next = coin(random) ? 0 : 3;
     block->kernel = block->bias = block->gamma = block->beta = block->running = XC_ABSENT;
-    if (block->kind != XC_BLOCK_ADD) {
+    if (block->kind != XC_BLOCK_ADD || limits->full_adds) {
         c->kernel_count = (size_t)block->width * (size_t)block->channels * filters;
-        block->kernel = next, next += c->kernel_count + 2;
+        if (block->kind == XC_BLOCK_ADD) c->kernel_count = 0;
+        if (c->kernel_count > 0) block->kernel = next, next += c->kernel_count + 2;
         if (bias) block->bias = next, next += filters;
         if (norm) block->beta = next, next += filters + 1;
         if (norm) block->gamma = next, next += filters;
         if (norm) block->running = coin(random) ? 0 : 5;
-        if (norm && coin(random)) block->before_norm = XC_RELU;
+        if (norm && coin(random) && !c->references) block->before_norm = XC_RELU;
     }
     c->parameter_stride = (next + 31) / 16 * 16;
     c->running_stride = (2 * filters + 5 + 15) / 16 * 16;
@@ -254,9 +268,26 @@ static void draw_inputs(block_case *c, int t, bool zeros) {
     const float middle = (float)centre(c->activation[t].kind);
     for (size_t i = 0; i < c->in_count; i++) {
         if (zeros && x[i] < 0) x[i] = 0;
-        if (!x_skip || middle == 0) continue;
+        if (c->block.kind != XC_BLOCK_ADD || middle == 0) continue;
         x[i] *= 0.2f;
-        x_skip[i] = 0.2f * x_skip[i] + middle;
+        if (!x_skip) x[i] += middle;
+        if (x_skip) x_skip[i] = 0.2f * x_skip[i] + middle;
+    }
+}
+
+/* Makes references like their sequence: some everywhere, some nowhere, the others over some positions; but not where
+ * a convolution may go through the Fourier domain, in which all of a tile shows in the rounding of each position. */
+static void draw_references(const block_case *c, bool whole, float *x, xc_random_sequence *random) {
+    const size_t rows = (size_t)c->trials * (size_t)c->batch, length = (size_t)c->block.length;
+    const size_t channels = (size_t)c->block.channels, each = length * channels, group = (size_t)c->references + 1;
+    for (size_t n = 0; n < rows; n++) {
+        const size_t way = below(random, 5), first = way == 0 ? 0 : below(random, (int)length);
+        const size_t last = way == 0            ? length
+                            : way == 1 || whole ? first
+                                                : first + below(random, (int)(length - first) + 1);
+        const size_t sequence = n - n % group;
+        memcpy(x + n * each + first * channels, x + sequence * each + first * channels,
+               (last - first) * channels * sizeof(float));
     }
 }
 
@@ -310,11 +341,12 @@ static void describe(block_case *c, int number) {
 #undef WORD
     const xc_block *b = &c->block;
     snprintf(c->text, sizeof c->text,
-             "case %d: T%d N%d L%d C%d F%d K%d pad %d Lc%d pool %d pad %d Lp%d%s%s%s dropout %.1f%s%s %s", number,
-             c->trials, c->batch, b->length, b->channels, b->filters, b->width, b->pad_left, b->conv_length, b->pool,
-             b->pool_pad_left, b->out_length, b->bias == XC_ABSENT ? "" : " bias", b->before_norm ? " relu" : "",
-             b->gamma == XC_ABSENT ? "" : " norm", (double)b->dropout, c->training ? " training" : " inference",
-             c->dna.run_start ? " N" : "", words[c->activation[0].kind]);
+             "case %d: T%d N%d R%d L%d C%d F%d K%d pad %d Lc%d pool %d pad %d Lp%d%s%s%s%s dropout %.1f%s%s %s", number,
+             c->trials, c->batch, c->references, b->length, b->channels, b->filters, b->width, b->pad_left,
+             b->conv_length, b->pool, b->pool_pad_left, b->out_length, b->bias == XC_ABSENT ? "" : " bias",
+             b->before_norm ? " relu" : "", b->gamma == XC_ABSENT ? "" : " norm", c->x_skip ? " skip" : "",
+             (double)b->dropout, c->training ? " training" : " inference", c->dna.run_start ? " N" : "",
+             words[c->activation[0].kind]);
 }
 
 block_case case_draw(xc_block_kind kind, int number, int attempt, const case_limits *limits) {
@@ -324,6 +356,7 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
         .seed = (uint64_t)number << 32 | (uint64_t)attempt, .stream = XC_STREAM_WEIGHTS, .substream = (uint32_t)kind};
     xc_random_sequence *const random = &data;
     int draws = 0;
+    if (limits->rescaled > 0) c.references = REFERENCES[(number / FORCE_COUNT + number + 1) % COUNT(REFERENCES)];
     const large_shape *large = number < drawn_count() ? NULL : find_large(kind, number - drawn_count());
     if (large) take_shape(&c, large);
     while (!large && !draw_shape(&c, number, limits, &shape))
@@ -331,9 +364,10 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
     static const int often[] = {1, 19, 18, 1, 20}; /* relu and the exponential, which large models have */
     for (int t = 0; t < c.trials; t++)
         c.activation[t] = VARIANTS[large ? often[(number + t) % COUNT(often)] : (number + 5 * t) % COUNT(VARIANTS)];
-    draw_layout(&c, &shape);
-    c.training = below(&shape, 3) > 0;
-    c.wants_dx = below(&shape, 4) > (kind == XC_BLOCK_MOTIF); /* a motif block has a way of its own without it */
+    draw_layout(&c, limits, &shape);
+    c.training = below(&shape, 3) > 0 && !c.references;
+    c.wants_dx =
+        below(&shape, 4) > (kind == XC_BLOCK_MOTIF) || c.references; /* a motif block has a way of its own without it */
     c.block.input_gradient = c.wants_dx;
     c.add_to_dx = c.wants_dx && below(&shape, 3) == 0;
     const bool zeros = below(&shape, 3) == 0;
@@ -342,7 +376,11 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
     c.middle_count = batch * (size_t)c.block.conv_length * (size_t)c.block.filters;
     c.out_count = batch * (size_t)c.block.out_length * (size_t)c.block.filters;
     c.x = own_normals(&c, trials * c.in_count, random);
-    if (kind == XC_BLOCK_ADD) c.x_skip = own_normals(&c, trials * c.in_count, random);
+    if (kind == XC_BLOCK_ADD && !(limits->full_adds && number % 3 == 0))
+        c.x_skip = own_normals(&c, trials * c.in_count, random);
+    xc_random_sequence same = *random; /* both inputs of an add block are equal at the same places */
+    if (c.references) draw_references(&c, large && kind == XC_BLOCK_CONV, c.x, random);
+    if (c.references && c.x_skip) draw_references(&c, false, c.x_skip, &same);
     c.dy = own_normals(&c, trials * c.out_count, random);
     c.dx = own_normals(&c, trials * c.in_count, random);
     c.parameters = own(&c, trials * c.parameter_stride, sizeof(float));
@@ -371,6 +409,7 @@ xc_block_args case_args(const block_case *c) {
         .trials = c->trials,
         .batch = c->batch,
         .training = c->training,
+        .references = c->references,
         .dna = &c->dna,
         .index = c->index,
         .x = c->x,

@@ -7,8 +7,7 @@
 #include "../../kernels/ref/activation.h"
 #include "ops_test.h"
 
-/* Distance, with a sign, of u from where the activation's slope or the count of clipped values jumps. */
-static double from_kink(const xc_activation *activation, double u) {
+double expected_from_kink(const xc_activation *activation, double u) {
     switch (activation->kind) {
         case XC_RELU:
         case XC_EXP_RELU:
@@ -31,7 +30,7 @@ static bool away_from_kinks(const xc_ref_block *b, size_t elements, double margi
     for (size_t e = 0; e < elements; e++) {
         if (b->block->before_norm == XC_RELU && b->z[e] != 0 && fabs(b->z[e]) < margin) return false;
         if (!norm && b->u[e] == 0) continue; /* a sum of zeros, exact on both sides */
-        if (fabs(from_kink(&b->activation, b->u[e])) < margin) return false;
+        if (fabs(expected_from_kink(&b->activation, b->u[e])) < margin) return false;
     }
     return true;
 }
@@ -39,7 +38,7 @@ static bool away_from_kinks(const xc_ref_block *b, size_t elements, double margi
 void expected_branches(const xc_ref_block *b, size_t elements, uint8_t *branches) {
     for (size_t e = 0; e < elements; e++) {
         const bool before = b->block->before_norm == XC_RELU && b->z[e] > 0;
-        branches[e] = (uint8_t)(2 * before + (from_kink(&b->activation, b->u[e]) > 0));
+        branches[e] = (uint8_t)(2 * before + (expected_from_kink(&b->activation, b->u[e]) > 0));
     }
 }
 
@@ -74,7 +73,7 @@ static bool has_clear_winners(const xc_ref_block *b) {
 }
 
 /* Loads and computes every trial; false when one cannot be compared. */
-static bool compute(const block_case *c, double margin, expected *e) {
+static bool compute(const block_case *c, const case_limits *limits, expected *e) {
     xc_block_memory memory;
     xc_ref_block_memory(NULL, &c->block, c->batch, &memory);
     for (int t = 0; t < c->trials; t++) {
@@ -87,7 +86,10 @@ static bool compute(const block_case *c, double margin, expected *e) {
         xc_ref_block *b = &e->trial[t];
         xc_ref_load(&args, t, b);
         xc_ref_block_forward(b);
-        if (!away_from_kinks(b, c->middle_count, margin) || !has_clear_winners(b)) return false;
+        if (c->references)
+            rescaled_prepare(c, t, limits->rescaled, b);
+        else if (!away_from_kinks(b, c->middle_count, limits->margin) || !has_clear_winners(b))
+            return false;
         xc_ref_block_backward(b);
     }
     return true;
@@ -97,7 +99,7 @@ void expected_make(xc_block_kind kind, int number, const case_limits *limits, bl
     for (int attempt = 0; attempt < 200; attempt++) {
         *c = case_draw(kind, number, attempt, limits);
         *e = (expected){0};
-        if (compute(c, limits->margin, e)) return;
+        if (compute(c, limits, e)) return;
         expected_free(e);
         if (attempt < 199) case_free(c);
     }

@@ -42,7 +42,10 @@ typedef struct block_case {
     char text[240]; /* for messages */
     xc_block block;
     int32_t trials, batch, training, add_to_dx;
+    int32_t references; /* of the rescale rule; 0: gradients */
     bool wants_dx;
+    bool without_gradients; /* those of the parameters are not asked for */
+    int team;               /* of the teams of 1, 2 and 3 threads another than usual */
     xc_activation activation[MAX_TRIALS];
     uint64_t seed[MAX_TRIALS], step[MAX_TRIALS];
     size_t parameter_stride, running_stride;  /* floats */
@@ -50,7 +53,7 @@ typedef struct block_case {
     size_t kernel_count;
 
     float *x;          /* (T,N,L,C) */
-    float *x_skip;     /* (T,N,Lc,F) */
+    float *x_skip;     /* (T,N,Lc,F) or NULL */
     float *parameters; /* (T,stride), NaN between tensors */
     float *gradients;  /* (T,stride) before the call */
     float *running;    /* (T,stride) before the call */
@@ -71,6 +74,8 @@ typedef struct case_limits {
     bool large;      /* with the shapes of real models besides */
     double margin;   /* distance of every value from the kinks of its activation */
     int every;       /* one case in so many is taken */
+    bool full_adds;  /* add blocks have batch norm and bias, and some have no x_skip */
+    double rescaled; /* 0: gradients; otherwise by the rescale rule, to this tolerance */
 } case_limits;
 
 extern const case_limits LIMITS_VALUES, LIMITS_GRADIENTS;
@@ -81,6 +86,9 @@ int case_count(xc_block_kind kind, const case_limits *limits);
 /* Case number `number`; the same every time. `attempt` draws other data for the same shape. */
 block_case case_draw(xc_block_kind kind, int number, int attempt, const case_limits *limits);
 void case_free(block_case *c);
+
+/* Whether row n of a batch is a sequence whose multipliers are 0. */
+bool case_is_sequence(const block_case *c, size_t n);
 
 /* The arguments for the reference on the case's own host memory; saved and scratch are the caller's. */
 xc_block_args case_args(const block_case *c);
@@ -100,6 +108,23 @@ void expected_free(expected *e);
 
 /* On which side of the kinks of its activations each element of (N,Lc,F) lies. */
 void expected_branches(const xc_ref_block *b, size_t elements, uint8_t *branches);
+
+/* How many outputs the rescale rule was compared at, how many not (dy is 0 there), and what is among the former. */
+typedef struct rescaled_tally {
+    int compared, left_out;
+    int slopes;     /* sequence and reference are equal there */
+    int equal;      /* outputs are equal, inputs are not */
+    int charged[2]; /* in a pool, to the reference's winner, to the sequence's */
+    int activations[XC_ACTIVATION_COUNT];
+} rescaled_tally;
+extern rescaled_tally rescaled_count;
+
+/* After forward of trial t, in a case of the rescale rule: dy becomes NaN at sequences, whose it is nobody's to read,
+ * and 0 at outputs where float and double may rightly differ. rescaled.c. */
+void rescaled_prepare(const block_case *c, int t, double tolerance, xc_ref_block *b);
+
+/* Distance, with a sign, of u from where the activation's slope or the count of clipped values jumps. */
+double expected_from_kink(const xc_activation *activation, double u);
 
 /* Magnitude of the terms that an output is summed from, where they may cancel (batch norm over few values, a bias
  * before batch norm). */
@@ -153,8 +178,14 @@ void check_values(const float *got, const float *want, size_t count);
 
 void test_block_forward(xc_block_kind kind, const op_test *test);
 void test_block_backward(xc_block_kind kind, const op_test *test);
+void test_full_adds(const op_test *test, bool backward);
 void test_block_coverage(xc_block_kind kind);
-void test_block_gradients(xc_block_kind kind, double tolerance);
+void test_block_gradients(xc_block_kind kind, bool full_adds, double tolerance);
+void test_rescale(xc_block_kind kind, bool full_adds, const op_test *test);
+void test_rescale_law(xc_block_kind kind);
+void test_path_points(const op_test *test);
+void test_path_sum(const op_test *test);
+void test_splice(const op_test *test);
 void test_loss_values(const op_test *test);
 void test_loss_gradients(double tolerance);
 void test_step_values(const op_test *test);
@@ -168,6 +199,7 @@ void answer_dropout_ties(void **state);
 void answer_activations(void **state);
 void answer_nan_stays(void **state);
 void answer_nan_before_norm(void **state);
+void answer_rescale(void **state);
 void answer_losses(void **state);
 void answer_steps(void **state);
 void answer_precision(void **state);

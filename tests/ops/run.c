@@ -67,7 +67,8 @@ static void place_dna(call *k, const xc_backend *backend, const block_case *c, s
 
 static void place_tensors(call *k, const xc_backend *backend, const block_case *c, size_t first, size_t trials) {
     const size_t f4 = sizeof(float), stride = c->parameter_stride, running = c->running_stride;
-    const bool motif = c->block.kind == XC_BLOCK_MOTIF, parameters = c->block.kind != XC_BLOCK_ADD;
+    const bool motif = c->block.kind == XC_BLOCK_MOTIF,
+               parameters = c->block.kind != XC_BLOCK_ADD || c->block.gamma != XC_ABSENT || c->block.bias != XC_ABSENT;
     k->x = input(backend, motif ? NULL : c->x, first * c->in_count, trials * c->in_count, f4);
     k->x_skip = input(backend, c->x_skip, first * c->in_count, trials * c->in_count, f4);
     k->parameters = input(backend, parameters ? c->parameters : NULL, first * stride, trials * stride, f4);
@@ -101,7 +102,7 @@ static void prepare(call *k, const xc_backend *backend, const block_case *c, int
     if (c->block.kind == XC_BLOCK_MOTIF) place_dna(k, backend, c, (size_t)first, (size_t)trials);
     const size_t saved_stride = memory.saved + (c->batch % 2 ? 64 : 0);
     k->saved = guarded_make(backend, saved_stride * (size_t)trials, NULL, false);
-    xc_team *team = team_of(c->batch + c->block.length); /* alone, two, or three threads */
+    xc_team *team = team_of(c->batch + c->block.length + c->team); /* alone, two, or three threads */
     assert_int_equal(memory.trial_scratch % 64, 0);
     k->scratch = guarded_make(backend, memory.scratch + memory.trial_scratch * (size_t)trials, NULL, false);
     k->thread_scratch = guarded_make(backend, memory.thread_scratch * (size_t)xc_team_threads(team), NULL, false);
@@ -204,6 +205,8 @@ results run_block(const xc_backend *backend, const block_case *c, int first, int
         k.args.dx = guarded_pointer(&k.dx);
         k.args.dx_skip = guarded_pointer(&k.dx_skip);
         k.args.add_to_dx = c->add_to_dx;
+        k.args.references = c->references;
+        if (c->without_gradients) k.args.gradients = NULL;
         poison(backend, &k.scratch); /* these are nobody's between calls */
         poison(backend, &k.thread_scratch);
         if (op_of(backend, c->block.kind, true)(backend, &k.args, &error) != XC_OK)

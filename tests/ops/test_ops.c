@@ -19,7 +19,7 @@ enum {
 /* The table's ops and the rows of ops.def are the same, in the same order. */
 #define FIRST_OP offsetof(xc_backend, motif_block_forward)
 _Static_assert(ROW_COUNT == (sizeof(xc_backend) - FIRST_OP) / sizeof(xc_block_op), "ops.def has a row for every op");
-#define XC_OP(name, values, gradients, why)                                                                            \
+#define XC_OP(name, values, gradients, why) \
     _Static_assert(offsetof(xc_backend, name) == FIRST_OP + ROW_##name * sizeof(xc_block_op), "order of " #name);
 #include "../../kernels/ops.def"
 #undef XC_OP
@@ -27,17 +27,47 @@ _Static_assert(ROW_COUNT == (sizeof(xc_backend) - FIRST_OP) / sizeof(xc_block_op
 static void run_row(void **state) {
     const op_test *test = *state;
     switch (test->row - ROWS) {
-    case ROW_motif_block_forward: test_block_forward(XC_BLOCK_MOTIF, test); break;
-    case ROW_motif_block_backward: test_block_backward(XC_BLOCK_MOTIF, test); break;
-    case ROW_conv_block_forward: test_block_forward(XC_BLOCK_CONV, test); break;
-    case ROW_conv_block_backward: test_block_backward(XC_BLOCK_CONV, test); break;
-    case ROW_dense_block_forward: test_block_forward(XC_BLOCK_DENSE, test); break;
-    case ROW_dense_block_backward: test_block_backward(XC_BLOCK_DENSE, test); break;
-    case ROW_add_block_forward: test_block_forward(XC_BLOCK_ADD, test); break;
-    case ROW_add_block_backward: test_block_backward(XC_BLOCK_ADD, test); break;
-    case ROW_loss: test_loss_values(test); break;
-    case ROW_step: test_step_values(test); break;
-    default: fail_msg("no test for the row %s", test->row->name);
+        case ROW_motif_block_forward:
+            test_block_forward(XC_BLOCK_MOTIF, test);
+            break;
+        case ROW_motif_block_backward:
+            test_block_backward(XC_BLOCK_MOTIF, test);
+            break;
+        case ROW_conv_block_forward:
+            test_block_forward(XC_BLOCK_CONV, test);
+            break;
+        case ROW_conv_block_backward:
+            test_block_backward(XC_BLOCK_CONV, test);
+            break;
+        case ROW_dense_block_forward:
+            test_block_forward(XC_BLOCK_DENSE, test);
+            break;
+        case ROW_dense_block_backward:
+            test_block_backward(XC_BLOCK_DENSE, test);
+            break;
+        case ROW_add_block_forward:
+            test_block_forward(XC_BLOCK_ADD, test);
+            break;
+        case ROW_add_block_backward:
+            test_block_backward(XC_BLOCK_ADD, test);
+            break;
+        case ROW_loss:
+            test_loss_values(test);
+            break;
+        case ROW_step:
+            test_step_values(test);
+            break;
+        case ROW_path_points:
+            test_path_points(test);
+            break;
+        case ROW_path_sum:
+            test_path_sum(test);
+            break;
+        case ROW_splice:
+            test_splice(test);
+            break;
+        default:
+            fail_msg("no test for the row %s", test->row->name);
     }
 }
 
@@ -45,13 +75,57 @@ static void run_gradients(void **state) {
     const op_test *test = *state;
     const double tolerance = test->row->gradients;
     switch (test->row - ROWS) {
-    case ROW_motif_block_backward: test_block_gradients(XC_BLOCK_MOTIF, tolerance); break;
-    case ROW_conv_block_backward: test_block_gradients(XC_BLOCK_CONV, tolerance); break;
-    case ROW_dense_block_backward: test_block_gradients(XC_BLOCK_DENSE, tolerance); break;
-    case ROW_add_block_backward: test_block_gradients(XC_BLOCK_ADD, tolerance); break;
-    case ROW_loss: test_loss_gradients(tolerance); break;
-    default: fail_msg("no gradient test for the row %s", test->row->name);
+        case ROW_motif_block_backward:
+            test_block_gradients(XC_BLOCK_MOTIF, false, tolerance);
+            break;
+        case ROW_conv_block_backward:
+            test_block_gradients(XC_BLOCK_CONV, false, tolerance);
+            break;
+        case ROW_dense_block_backward:
+            test_block_gradients(XC_BLOCK_DENSE, false, tolerance);
+            break;
+        case ROW_add_block_backward:
+            test_block_gradients(XC_BLOCK_ADD, false, tolerance);
+            break;
+        case ROW_loss:
+            test_loss_gradients(tolerance);
+            break;
+        default:
+            fail_msg("no gradient test for the row %s", test->row->name);
     }
+}
+
+/* What blocks do besides: add blocks with batch norm, which have the tolerances of convolutions, and the rescale rule.
+ */
+static void run_full_adds_forward(void **state) { test_full_adds(*state, false); }
+static void run_full_adds_backward(void **state) { test_full_adds(*state, true); }
+static void run_rescale_conv(void **state) { test_rescale(XC_BLOCK_CONV, false, *state); }
+static void run_rescale_dense(void **state) { test_rescale(XC_BLOCK_DENSE, false, *state); }
+static void run_rescale_add(void **state) { test_rescale(XC_BLOCK_ADD, false, *state); }
+static void run_rescale_full_add(void **state) { test_rescale(XC_BLOCK_ADD, true, *state); }
+
+static const struct {
+    const char *name;
+    CMUnitTestFunction function;
+    int row; /* whose tolerance it has */
+} BESIDES[] = {
+    {"full_add_forward", run_full_adds_forward, ROW_conv_block_forward},
+    {"full_add_backward", run_full_adds_backward, ROW_conv_block_backward},
+    {"rescale_conv", run_rescale_conv, ROW_conv_block_backward},
+    {"rescale_dense", run_rescale_dense, ROW_dense_block_backward},
+    {"rescale_add", run_rescale_add, ROW_add_block_backward},
+    {"rescale_full_add", run_rescale_full_add, ROW_conv_block_backward},
+};
+#define BESIDES_COUNT (sizeof BESIDES / sizeof BESIDES[0])
+
+static void run_full_adds_gradients(void **state) {
+    const op_test *test = *state;
+    test_block_gradients(XC_BLOCK_ADD, true, test->row->gradients);
+}
+
+static void run_rescale_law(void **state) {
+    (void)state;
+    for (int kind = XC_BLOCK_CONV; kind <= XC_BLOCK_ADD; kind++) test_rescale_law((xc_block_kind)kind);
 }
 
 static void run_coverage(void **state) {
@@ -156,7 +230,7 @@ static int find_backends(named_backend *found) {
 
 /* ---- the list of tests ------------------------------------------------------------------------------------------- */
 
-#define MAX_TESTS 192
+#define MAX_TESTS 320
 static struct CMUnitTest tests[MAX_TESTS];
 static op_test states[MAX_TESTS];
 static char names[MAX_TESTS][256];
@@ -166,7 +240,9 @@ static void add_test(CMUnitTestFunction function, const char *what, const op_row
     if (test_count == MAX_TESTS) abort();
     snprintf(names[test_count], sizeof names[0], "%.60s/%.160s", what, on->name);
     states[test_count] = (op_test){row, on->backend, on->order};
-    tests[test_count] = (struct CMUnitTest){.name = names[test_count], .test_func = function, .setup_func = set_order,
+    tests[test_count] = (struct CMUnitTest){.name = names[test_count],
+                                            .test_func = function,
+                                            .setup_func = set_order,
                                             .initial_state = &states[test_count]};
     test_count++;
 }
@@ -176,12 +252,18 @@ static void add_backend(const named_backend *on) {
         const char *name;
         CMUnitTestFunction function;
     } answers[] = {
-        {"answer_motif_strands", answer_motif_strands}, {"answer_pool_padding", answer_pool_padding},
-        {"answer_batch_norm", answer_batch_norm},       {"answer_dropout", answer_dropout},
-        {"answer_dropout_ties", answer_dropout_ties},   {"answer_activations", answer_activations},
-        {"answer_nan_stays", answer_nan_stays},         {"answer_nan_before_norm", answer_nan_before_norm},
-        {"answer_losses", answer_losses},               {"answer_steps", answer_steps},
+        {"answer_motif_strands", answer_motif_strands},
+        {"answer_pool_padding", answer_pool_padding},
+        {"answer_batch_norm", answer_batch_norm},
+        {"answer_dropout", answer_dropout},
+        {"answer_dropout_ties", answer_dropout_ties},
+        {"answer_activations", answer_activations},
+        {"answer_nan_stays", answer_nan_stays},
+        {"answer_nan_before_norm", answer_nan_before_norm},
+        {"answer_losses", answer_losses},
+        {"answer_steps", answer_steps},
         {"answer_precision", answer_precision},
+        {"answer_rescale", answer_rescale},
     };
     if (!on->backend) {
         add_test(skip_backend, "all rows", NULL, on);
@@ -190,6 +272,8 @@ static void add_backend(const named_backend *on) {
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         add_test(answers[i].function, answers[i].name, NULL, on);
     for (size_t i = 0; i < ROW_COUNT; i++) add_test(run_row, ROWS[i].name, &ROWS[i], on);
+    for (size_t i = 0; i < BESIDES_COUNT; i++)
+        add_test(BESIDES[i].function, BESIDES[i].name, &ROWS[BESIDES[i].row], on);
 }
 
 /* `test_ops WORD` runs the tests whose name contains WORD. */
@@ -200,6 +284,8 @@ int main(int argc, char **argv) {
     for (int i = 0; i < backend_count; i++) add_backend(&backends[i]);
     for (size_t i = 0; i < ROW_COUNT; i++)
         if (ROWS[i].gradients > 0) add_test(run_gradients, ROWS[i].name, &ROWS[i], &differences);
+    add_test(run_full_adds_gradients, "full_add_backward", &ROWS[ROW_add_block_backward], &differences);
+    add_test(run_rescale_law, "rescale_law", NULL, &differences);
     add_test(run_coverage, "coverage", NULL, &(named_backend){.name = "cases"});
     if (argc > 1) {
         size_t kept = 0;
