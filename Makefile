@@ -16,8 +16,8 @@ BUILD   := build
 LIBRARY := libexpconv.a
 CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wno-psabi
-LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate cairo) -lyaml -lm -lpthread -ldl
-INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate cairo)
+LIBS     = $(shell pkg-config --libs hdf5 libcyaml htslib libdeflate libzip cairo) -lyaml -lm -lpthread -ldl
+INCLUDE  = -Iinclude $(shell pkg-config --cflags hdf5 libcyaml htslib libdeflate libzip cairo)
 BASE    := -std=c11 -D_GNU_SOURCE -fno-math-errno -ffp-contract=off $(WARN)
 
 HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.c host/train/*.c host/motif/*.c \
@@ -77,8 +77,8 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter-out $(NO_TESTS),$(wild
 # What is counted of the CUDA backend on the emulated GPU.
 CUDA_BENCHES := bench/gpu_model.c
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out $(if $(HAS_CUDA_HEADERS),,$(CUDA_BENCHES)),$(wildcard bench/*.c)))
-PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libcairo2-dev libcmocka-dev \
-            $(if $(HAS_CUDA_HEADERS),libopenblas-dev)
+PACKAGES := build-essential pkg-config libhdf5-dev libcyaml-dev libyaml-dev libhts-dev libdeflate-dev libzip-dev libcairo2-dev \
+            libcmocka-dev $(if $(HAS_CUDA_HEADERS),libopenblas-dev)
 # What some tests want and can do without: the report is looked at in a browser.
 TEST_PACKAGES := chromium
 # V=1 shows the commands.

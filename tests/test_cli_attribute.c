@@ -2,6 +2,7 @@
  * scores against a known truth, bad input; and a sweep that scores maps.
  */
 #include <math.h>
+#include <zip.h>
 
 #include "e2e/sweep.h"
 
@@ -136,6 +137,114 @@ static void test_classes_and_subsets(void **state) {
     free(gap);
     end(&all);
     end(&one);
+}
+
+/* ---- for others -------------------------------------------------------------------------------------------------- */
+
+/* The floats of an archive's only entry, to be freed, after its header, which is compared. */
+static float *read_npz(const char *path, int count) {
+    char header[129], expected[128];
+    int code;
+    zip_t *zip = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
+    if (!zip) fail_msg("%s is no archive", path);
+    assert_int_equal(zip_get_num_entries(zip, 0), 1);
+    zip_file_t *file = zip_fopen(zip, "arr_0.npy", 0);
+    assert_non_null(file);
+    assert_int_equal(zip_fread(file, header, 128), 128);
+    header[128] = 0;
+    snprintf(expected, sizeof expected, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 4, %d), }", count,
+             LENGTH);
+    assert_memory_equal(header, "\x93NUMPY\x01\x00\x76\x00", 10);
+    assert_memory_equal(header + 10, expected, strlen(expected));
+    assert_int_equal(header[127], '\n');
+    const size_t bytes = (size_t)count * 4 * LENGTH * sizeof(float);
+    float *values = malloc(bytes + 1);
+    assert_int_equal(zip_fread(file, values, bytes + 1), bytes);
+    zip_fclose(file);
+    zip_discard(zip);
+    return values;
+}
+
+static void test_modisco(void **state) {
+    (void)state;
+    train_network();
+    outcome made = run("attribute %s --quiet --method deepshap --sequences 9 --modisco %s --out %s", in_folder("out"),
+                       in_folder("m"), in_folder("maps.h5"));
+    assert_done(&made);
+    end(&made);
+    hsize_t shape[3];
+    float *sequences = read_npz(in_folder("m/ohe.npz"), 9), *scores = read_npz(in_folder("m/attr.npz"), 9);
+    float *same = read_floats(in_folder("maps.h5"), "sequences", shape);
+    float *hypothetical = read_floats(in_folder("maps.h5"), "hypothetical", shape);
+    assert_memory_equal(sequences, same, 9 * 4 * LENGTH * sizeof(float));
+    assert_memory_equal(scores, hypothetical, 9 * 4 * LENGTH * sizeof(float));
+    assert_false(exists(in_folder("m/ohe.npz.npy")));
+    made = run("attribute %s --quiet --method saliency --class all --modisco %s --out %s", in_folder("out"),
+               in_folder("n"), in_folder("no.h5"));
+    assert_refused(&made, 2, "--modisco is of one class", NULL);
+    end(&made);
+    free(sequences);
+    free(scores);
+    free(same);
+    free(hypothetical);
+    assert_no_leftovers();
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+static int count_of(const char *text, const char *part) {
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) count++;
+    return count;
+}
+
+static void test_logos(void **state) {
+    (void)state;
+    train_network();
+    for (int m = 0; m < 2; m++) {
+        outcome made = run("attribute %s --quiet --method %s --sequences 7 --out %s", in_folder("out"),
+                           m ? "saliency" : "deepshap", in_folder("%d.h5", m));
+        assert_done(&made);
+        end(&made);
+    }
+    outcome drawn = run("logos %s --with %s --label first --sequence 3 --sequence 6 --from 11 --to 25 --quiet --out %s",
+                        in_folder("0.h5"), in_folder("1.h5"), in_folder("pictures"));
+    assert_done(&drawn);
+    assert_string_equal(drawn.out, "");
+    end(&drawn);
+    for (int i = 3; i <= 6; i += 3)
+        for (int e = 0; e < 3; e++) {
+            static const char *const endings[] = {"svg", "pdf", "png"};
+            assert_true(exists(in_folder("pictures/sequence-%d.%s", i, endings[e])));
+        }
+    assert_false(exists(in_folder("pictures/sequence-0.svg")));
+    char *svg = read_text(in_folder("pictures/sequence-3.svg"));
+    assert_true(count_of(svg, "<path") >= 2 * 15 / 2); /* letters of two maps and of the truth */
+    free(svg);
+    outcome again = run("logos %s --with %s --label first --sequence 3 --from 11 --to 25 --quiet --out %s",
+                        in_folder("0.h5"), in_folder("1.h5"), in_folder("again"));
+    assert_done(&again);
+    end(&again);
+    assert_same_bytes(in_folder("pictures/sequence-3.svg"), in_folder("again/sequence-3.svg"));
+    assert_same_bytes(in_folder("pictures/sequence-3.png"), in_folder("again/sequence-3.png"));
+
+    static const struct {
+        const char *options, *part;
+        int status;
+    } bad[] = {{"--sequence 9", "has no map of sequence 9", 1},
+               {"--sequence x", "--sequence x is not", 2},
+               {"--from 41", "--from", 2},
+               {"--label a --label b", "more labels than files", 2},
+               {"--with none.h5", "none.h5", 1}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        outcome tried = run("logos %s --quiet --out %s %s", in_folder("0.h5"), in_folder("no"), bad[i].options);
+        assert_refused(&tried, bad[i].status, bad[i].part, NULL);
+        end(&tried);
+    }
+    outcome tried = run("logos %s --quiet --out %s", in_folder("data.h5"), in_folder("no"));
+    assert_refused(&tried, 1, "it is not the maps of one class by expconv attribute", NULL);
+    end(&tried);
+    assert_no_leftovers();
 }
 
 /* ---- bad input --------------------------------------------------------------------------------------------------- */
@@ -280,8 +389,10 @@ static void test_sweep_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets), IN_FOLDER(test_refusals),
-        IN_FOLDER(test_full_disk),      IN_FOLDER(test_interrupt),           IN_FOLDER(test_sweep),
+        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets),
+        IN_FOLDER(test_refusals),       IN_FOLDER(test_full_disk),
+        IN_FOLDER(test_interrupt),      IN_FOLDER(test_modisco),
+        IN_FOLDER(test_logos),          IN_FOLDER(test_sweep),
         IN_FOLDER(test_sweep_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ static const cli_option options[] = {
     {"steps", "N", "of integrated_gradients, from each background to the sequence (default: 20)"},
     {"quadrature", "NAME", "of these steps: left (the paper's), midpoint or gauss (default: left)"},
     {"seed", "N", "of the shuffles (default: 0)"},
+    {"modisco", "DIR", "also write DIR/ohe.npz and DIR/attr.npz, for modisco motifs -s ohe.npz -a attr.npz"},
     {"truth", NULL, "score the maps against the file's model_*: a row a class on stdout"},
     {NULL, NULL, NULL},
 };
@@ -40,6 +41,7 @@ fail:
 
 static void close_run(attribute_run *run) {
     xc_attribution_file_discard(run->file);
+    for (int i = 0; i < 2; i++) xc_npz_discard(run->modisco[i]);
     xc_truth_close(run->truth);
     free(run->score);
     free(run->codes);
@@ -59,7 +61,7 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
     XC_TRY(attribute_choose(&work, error));
     XC_TRY(attribute_open_sink(&work, error));
     XC_TRY(explain_classes(&work, error));
-    XC_TRY(xc_attribution_file_commit(work.file, error));
+    XC_TRY(attribute_commit(&work, error));
     xc_log(XC_LOG_INFO, "%s: wrote %s maps of %zu sequences", cli_value(arguments, "out"),
            xc_method_word(work.settings.method), work.count);
 fail:

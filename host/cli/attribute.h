@@ -24,6 +24,7 @@ typedef struct attribute_run {
 
     /* Where results go. */
     xc_attribution_file *file;
+    xc_npz *modisco[2];          /* the sequences and the hypothetical contributions; NULL: not asked for */
     xc_truth *truth;             /* NULL: not scored */
     xc_attribution_score *score; /* (count) of the class in hand */
     uint8_t *codes;              /* (L) */
@@ -41,6 +42,8 @@ xc_status attribute_choose(attribute_run *run, xc_error *error);
 /* Creates the file and writes its sequences. */
 xc_status attribute_open_sink(attribute_run *run, xc_error *error);
 xc_status attribute_sink(void *context, const xc_attribution_part *part, xc_error *error);
+/* All files at their names. */
+xc_status attribute_commit(attribute_run *run, xc_error *error);
 /* After a class: warnings, and its scores as a row on stdout. */
 xc_status attribute_end_class(attribute_run *run, xc_error *error);
 

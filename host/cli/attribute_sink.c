@@ -9,12 +9,46 @@
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
+/* The sequence in run->codes, one-hot (4,L), to the first of modisco's files. */
+static xc_status write_one_hot(attribute_run *run, xc_error *error) {
+    const size_t length = run->split->dna.length;
+    for (size_t e = 0; e < 4 * length; e++) run->probabilities[e] = run->codes[e % length] == e / length;
+    return xc_npz_write(run->modisco[0], run->probabilities, 1, error);
+}
+
 static xc_status write_sequences(attribute_run *run, xc_error *error) {
     xc_status status = XC_OK;
-    for (size_t i = 0; i < run->count && status == XC_OK; i++) {
+    for (size_t i = 0; i < run->count; i++) {
         xc_dna_unpack(&run->split->dna, run->index[i], run->codes);
-        status = xc_attribution_file_write_sequence(run->file, i, run->index[i], run->codes, error);
+        XC_TRY(xc_attribution_file_write_sequence(run->file, i, run->index[i], run->codes, error));
+        if (run->modisco[0]) XC_TRY(write_one_hot(run, error));
     }
+fail:
+    return status;
+}
+
+static xc_status create_modisco(attribute_run *run, const char *folder, xc_error *error) {
+    static const char *const names[] = {"ohe.npz", "attr.npz"};
+    xc_status status;
+    if (run->class_count > 1) return xc_fail(error, XC_USAGE, "--modisco is of one class; name it with --class N");
+    XC_TRY(xc_make_folder(folder, error));
+    for (int i = 0; i < 2; i++) {
+        char *path = xc_path_join(folder, names[i]);
+        if (!path) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", folder);
+        status = xc_npz_create(path, run->count, run->split->dna.length, &run->modisco[i], error);
+        free(path);
+        if (status != XC_OK) goto fail;
+    }
+fail:
+    return status;
+}
+
+xc_status attribute_commit(attribute_run *run, xc_error *error) {
+    xc_status status = XC_OK;
+    for (int i = 0; i < 2; i++)
+        if (run->modisco[i]) XC_TRY(xc_npz_commit(run->modisco[i], error));
+    XC_TRY(xc_attribution_file_commit(run->file, error));
+fail:
     return status;
 }
 
@@ -61,8 +95,8 @@ xc_status attribute_open_sink(attribute_run *run, xc_error *error) {
     XC_TRY(xc_allocate(&run->probabilities, 4 * length, sizeof(float), "the ground truth", error));
     XC_TRY(xc_allocate(&run->work, 3 * length, sizeof(float), "scores", error));
     XC_TRY(xc_allocate(&run->score, run->count, sizeof *run->score, "scores", error));
-    if (cli_has(run->arguments, "truth"))
-        XC_TRY(xc_truth_open(run->data, run->which, run->split, &run->truth, error));
+    if (cli_has(run->arguments, "truth")) XC_TRY(xc_truth_open(run->data, run->which, run->split, &run->truth, error));
+    if (cli_has(run->arguments, "modisco")) XC_TRY(create_modisco(run, cli_value(run->arguments, "modisco"), error));
     XC_TRY(create_file(run, path, error));
     XC_TRY(write_sequences(run, error));
     run->start = xc_seconds();
@@ -107,6 +141,7 @@ xc_status attribute_sink(void *context, const xc_attribution_part *part, xc_erro
     attribute_run *run = context;
     XC_TRY(xc_attribution_file_write(run->file, run->class_number, part->first, part->count, part->hypothetical,
                                      part->contributions, part->output, part->gap, error));
+    if (run->modisco[1]) XC_TRY(xc_npz_write(run->modisco[1], part->hypothetical, part->count, error));
     if (run->truth) XC_TRY(score_part(run, part, error));
     note_gaps(run, part);
     show_progress(run, part);

@@ -150,6 +150,28 @@ xc_status xc_attribution_file_write_sequence(xc_attribution_file *file, size_t r
 xc_status xc_attribution_file_commit(xc_attribution_file *file, xc_error *error);
 void xc_attribution_file_discard(xc_attribution_file *file);
 
+/* The maps of one class, read back. Not thread safe. */
+typedef struct xc_maps xc_maps;
+xc_status xc_maps_open(const char *path, xc_maps **maps, xc_error *error);
+void xc_maps_close(xc_maps *maps);
+size_t xc_maps_count(const xc_maps *maps);
+uint32_t xc_maps_length(const xc_maps *maps);
+uint32_t xc_maps_index(const xc_maps *maps, size_t row); /* an index word */
+
+/* One row's sequence (length) and contributions (4,length). */
+xc_status xc_maps_read(xc_maps *maps, size_t row, uint8_t *codes, float *contributions, xc_error *error);
+
+/* The text of an attribute, cut to `size`; empty where there is none. */
+void xc_maps_word(const xc_maps *maps, const char *attribute, char *word, size_t size);
+
+/* One array (count,4,length) of float32 as NumPy's .npz, key arr_0, whole or not at all; rows come one after another.
+ * Memory does not grow with `count`; the disk holds the array twice until discard, which is always the last call. */
+typedef struct xc_npz xc_npz;
+xc_status xc_npz_create(const char *path, size_t count, uint32_t length, xc_npz **npz, xc_error *error);
+xc_status xc_npz_write(xc_npz *npz, const float *values, size_t rows, xc_error *error);
+xc_status xc_npz_commit(xc_npz *npz, xc_error *error);
+void xc_npz_discard(xc_npz *npz);
+
 /* ---- FASTA ------------------------------------------------------------------------------------------------------ */
 
 /* All sequences of a FASTA file (plain, gzip or bgzip), which must be of one length (`length`, or 0 to take the

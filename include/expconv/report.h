@@ -48,6 +48,19 @@ xc_status xc_figure_curves(const char *stem, const xc_grid *grid, size_t first, 
 /* The activation functions themselves, those that the sweep compares; all there are when grid is NULL. */
 xc_status xc_figure_activations(const char *stem, const xc_grid *grid, xc_error *error);
 
+/* One map of a sequence on a sheet. */
+typedef struct xc_attribution_track {
+    const char *label;
+    const float *values; /* (4,length) rows A C G T: signed heights, or probabilities */
+    bool probabilities;  /* drawn as a logo, 0 to 2 bits */
+} xc_attribution_track;
+
+/* Maps of one sequence, or of `length` bases after its first `first`, beneath each other: letters above the line and,
+ * upside down, below it, each map on its own scale. In lines of bases_per_line (0: 100). Refuses what is not finite. */
+xc_status xc_figure_attribution(const char *stem, const char *title, uint32_t first, uint32_t length,
+                                const xc_attribution_track *track, size_t tracks, uint32_t bases_per_line,
+                                xc_error *error);
+
 /* ---- the page --------------------------------------------------------------------------------------------------- */
 
 /* Writes `page`, one self-contained HTML file about the sweep in `folder`, and all its figures into the folder
