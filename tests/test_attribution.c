@@ -299,6 +299,35 @@ static void test_linear(void **state) {
     free_network(&network);
 }
 
+/* What a base adds to a linear network is its gradient less that of the base it takes the place of. */
+static void test_importance(void **state) {
+    enum { PLACE = 30 };
+    (void)state;
+    xc_network network = linear_network();
+    xc_split split = random_split(50, 60, CLASSES, 12);
+    xc_attribution_settings settings = settings_of(XC_SALIENCY);
+    results gradient = attribute(&network, cpu, &split, 50, &settings, 1);
+    uint8_t patterns[2][60], codes[60];
+    memset(patterns, XC_PATTERN_KEEP, sizeof patterns);
+    patterns[1][PLACE] = 2;
+    xc_importance effects[2][CLASSES];
+    split.reverse_complement = false;
+    MUST(xc_global_importance(&network, cpu, &split, patterns[0], 2, false, 2, effects[0], error));
+    double sum = 0;
+    for (uint32_t i = 0; i < 50; i++) {
+        const float *g = gradient.hypothetical + i * gradient.floats + PLACE;
+        xc_dna_unpack(&split.dna, i, codes);
+        sum += (double)g[2 * 60] - (codes[PLACE] < 4 ? (double)g[codes[PLACE] * 60u] : 0);
+    }
+    assert_float_equal(effects[0][1].mean, 0, 1e-12);
+    assert_float_equal(effects[1][1].mean, sum / 50, 1e-5);
+    assert_float_equal(effects[1][1].standard_error, effects[1][1].deviation / sqrt(50), 1e-12);
+    assert_true(effects[1][1].deviation > 0);
+    free_results(&gradient);
+    xc_split_free(&split);
+    free_network(&network);
+}
+
 /* ---- threads and backends ---------------------------------------------------------------------------------------- */
 
 static void test_threads(void **state) {
@@ -367,7 +396,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mutagenesis), cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
         cmocka_unit_test(test_path_sums),   cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_importance),  cmocka_unit_test(test_threads),       cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_backend, NULL);
 }

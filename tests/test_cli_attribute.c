@@ -247,6 +247,40 @@ static void test_logos(void **state) {
     assert_no_leftovers();
 }
 
+static void test_importance(void **state) {
+    (void)state;
+    train_network();
+    /* The word of class 1 (base_of). */
+    outcome one = run("importance %s --quiet --motif ttggctan --motif C --gap 0,3 --backgrounds 200 --threads 1",
+                      in_folder("out"));
+    outcome two =
+        run("importance %s --quiet --motif TTGGCTAN --motif C --gap 0,3 --backgrounds 200 --threads 2 --out %s",
+            in_folder("out"), in_folder("i.tsv"));
+    assert_done(&one);
+    assert_done(&two);
+    char *written = read_text(in_folder("i.tsv"));
+    assert_string_equal(one.out, written);
+    assert_int_equal(count_lines(one.out), 1 + 2 * CLASSES);
+    assert_string_equal(cell(one.out, 3, "gap"), "3");
+    assert_true(atof(cell(one.out, 0, "effect_se")) > 0);
+    free(written);
+    end(&one);
+    end(&two);
+    static const struct {
+        const char *options, *part;
+        int status;
+    } bad[] = {{"", "--motif is missing", 2},
+               {"--motif ACX", "'X' is none of A C G T N", 2},
+               {"--motif ACGT --gap 1,a", "--gap 1,a", 2},
+               {"--motif ACGT --motif ACGT --gap 40", "take 48 bases", 2},
+               {"--motif ACGT --position 38", "from --position on", 2}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        outcome tried = run("importance %s --quiet %s", in_folder("out"), bad[i].options);
+        assert_refused(&tried, bad[i].status, bad[i].part, NULL);
+        end(&tried);
+    }
+}
+
 /* ---- bad input --------------------------------------------------------------------------------------------------- */
 
 static void refuse(const char *options, int status, const char *part) {
@@ -389,10 +423,9 @@ static void test_sweep_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets),
-        IN_FOLDER(test_refusals),       IN_FOLDER(test_full_disk),
-        IN_FOLDER(test_interrupt),      IN_FOLDER(test_modisco),
-        IN_FOLDER(test_logos),          IN_FOLDER(test_sweep),
+        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets), IN_FOLDER(test_refusals),
+        IN_FOLDER(test_full_disk),      IN_FOLDER(test_interrupt),           IN_FOLDER(test_modisco),
+        IN_FOLDER(test_logos),          IN_FOLDER(test_importance),          IN_FOLDER(test_sweep),
         IN_FOLDER(test_sweep_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

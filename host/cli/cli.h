@@ -96,6 +96,6 @@ xc_status cli_logits(const cli_arguments *arguments, const xc_network *network, 
 /* ---- the commands, one file each --------------------------------------------------------------------------------- */
 
 extern const cli_command cli_simulate, cli_inspect, cli_train, cli_sweep, cli_evaluate, cli_predict, cli_filters,
-    cli_tomtom, cli_attribute, cli_logos, cli_report, cli_devices;
+    cli_tomtom, cli_attribute, cli_logos, cli_importance, cli_report, cli_devices;
 
 #endif

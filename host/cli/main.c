@@ -6,9 +6,9 @@
 
 #include "cli.h"
 
-static const cli_command *const commands[] = {&cli_simulate,  &cli_inspect, &cli_train,   &cli_sweep,
-                                              &cli_evaluate,  &cli_predict, &cli_filters, &cli_tomtom,
-                                              &cli_attribute, &cli_logos,   &cli_report,  &cli_devices};
+static const cli_command *const commands[] = {&cli_simulate,   &cli_inspect, &cli_train,  &cli_sweep,     &cli_evaluate,
+                                              &cli_predict,    &cli_filters, &cli_tomtom, &cli_attribute, &cli_logos,
+                                              &cli_importance, &cli_report,  &cli_devices};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *stream) {

@@ -96,6 +96,22 @@ typedef struct xc_attribution_scores {
 } xc_attribution_scores;
 xc_attribution_scores xc_attribution_scores_of(const xc_attribution_score *score, size_t count);
 
+/* ---- global importance ------------------------------------------------------------------------------------------ */
+
+/* Of a pattern: the background's base stays. */
+#define XC_PATTERN_KEEP 0xFFu
+
+typedef struct xc_importance {
+    double mean, deviation, standard_error; /* of the effect over backgrounds; deviation with n - 1 */
+} xc_importance;
+
+/* What each of `count` patterns (count,L), codes or XC_PATTERN_KEEP, adds to each output of the network, the logit or
+ * probability, when it is put into the backgrounds: effects (count,classes). Refuses backgrounds of another length.
+ * Source: Koo et al. 2021 (PLoS Comput Biol 17:e1008925). */
+xc_status xc_global_importance(const xc_network *network, const xc_backend *backend, const xc_split *backgrounds,
+                               const uint8_t *patterns, size_t count, bool probability, int threads,
+                               xc_importance *effects, xc_error *error);
+
 /* ---- a trial's file --------------------------------------------------------------------------------------------- */
 
 #define XC_ATTRIBUTION_FILE "attribution.tsv"
