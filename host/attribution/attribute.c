@@ -10,7 +10,7 @@
 #define ROWS_AT_A_TIME 100
 
 /* Substitutions at a time: what the second cache holds, and what fills a device. */
-#define HOST_SUBSTITUTIONS 96
+#define HOST_SUBSTITUTIONS 192
 #define DEVICE_SUBSTITUTIONS 4096
 
 /* Sequences whose substitutions make batches together. */
