@@ -50,8 +50,8 @@ static void free_network(xc_network *network) {
     xc_config_free(network->config);
 }
 
-/* Two layers of length 60, for what has a closed form: `between` stands after both. */
-static xc_network small_network(const char *between, bool norm) {
+/* One or two layers of length 60 before the output, for what has a closed form: `between` stands after each. */
+static xc_network small_network(const char *between, bool norm, uint32_t layers) {
     xc_network network = {0};
     xc_activation_kind kind = strcmp(between, "linear") == 0 ? XC_LINEAR : XC_TANH;
     const char *const overrides[] = {"model.zoo=cnn-local"};
@@ -59,15 +59,15 @@ static xc_network small_network(const char *between, bool norm) {
     xc_block_config blocks[] = {conv_entry(12, 7, XC_PADDING_SAME, 0, 1, XC_PADDING_SAME), dense_entry(9, 0)};
     blocks[0].norm = blocks[1].norm = norm;
     blocks[0].activation = blocks[1].activation = &kind;
-    xc_model_config model = blocks_config("small", blocks, 2);
+    xc_model_config model = blocks_config("small", blocks, layers);
     MUST(xc_model_build(&model, 60, CLASSES, &network.model, error));
     network.state = new_state(&network.model);
     xc_model_initialise(&network.model, 7, network.state.parameters, network.state.running);
     return network;
 }
 
-static xc_network linear_network(void) { return small_network("linear", true); }
-static xc_network smooth_network(void) { return small_network("tanh", true); }
+static xc_network linear_network(void) { return small_network("linear", true, 2); }
+static xc_network smooth_network(void) { return small_network("tanh", true, 2); }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */
 
@@ -299,6 +299,63 @@ static void test_linear(void **state) {
     free_network(&network);
 }
 
+/* z (60,12) of the small network's first layer, in double. */
+static void small_rows(const xc_network *network, const uint8_t *codes, double z[60][12]) {
+    const xc_block *block = &network->model.layer[0].block;
+    for (int l = 0; l < 60; l++)
+        for (int f = 0; f < 12; f++) {
+            z[l][f] = 0;
+            for (int k = 0; k < 7; k++) {
+                const int at = l + k - block->pad_left;
+                if (at < 0 || at >= 60 || codes[at] > 3) continue;
+                z[l][f] += (double)network->state.parameters[block->kernel + (size_t)((k * 4 + codes[at]) * 12 + f)];
+            }
+        }
+}
+
+/* One hidden layer: m[l,b] = sum over taps and filters of kernel (tanh(v) - tanh(u)) / (v - u) weight. */
+static void test_hidden_layer(void **state) {
+    (void)state;
+    xc_network network = small_network("tanh", false, 1);
+    const xc_block *first = &network.model.layer[0].block, *last = &network.model.layer[1].block;
+    xc_split split = random_split(1, 60, CLASSES, 12), background = random_split(1, 60, CLASSES, 13);
+    xc_attribution_settings settings = settings_of(XC_DEEPSHAP);
+    settings.background = XC_BACKGROUND_FILE;
+    settings.file = &background;
+    background.reverse_complement = false;
+    results found = attribute(&network, cpu, &split, 1, &settings, 1);
+    uint8_t x[60], r[60];
+    static double v[60][12], u[60][12], m[60][4];
+    xc_dna_unpack(&split.dna, 0, x);
+    xc_dna_unpack(&background.dna, 0, r);
+    small_rows(&network, x, v);
+    small_rows(&network, r, u);
+    memset(m, 0, sizeof m);
+    for (int l = 0; l < 60; l++)
+        for (int f = 0; f < 12; f++) {
+            const double step = v[l][f] - u[l][f], middle = tanh((v[l][f] + u[l][f]) / 2);
+            const double slope = fabs(step) < 1e-6 ? 1 - middle * middle : (tanh(v[l][f]) - tanh(u[l][f])) / step;
+            const double weight =
+                slope * (double)network.state.parameters[last->kernel + (size_t)((l * 12 + f) * CLASSES + 1)];
+            for (int k = 0; k < 7; k++) {
+                const int at = l + k - first->pad_left;
+                for (int b = 0; at >= 0 && at < 60 && b < 4; b++)
+                    m[at][b] +=
+                        weight * (double)network.state.parameters[first->kernel + (size_t)((k * 4 + b) * 12 + f)];
+            }
+        }
+    for (int l = 0; l < 60; l++)
+        for (int b = 0; b < 4; b++) {
+            const double there = r[l] < 4 ? m[l][r[l]] : 0;
+            assert_float_equal(found.hypothetical[b * 60 + l], m[l][b] - there, 2e-6);
+            assert_float_equal(found.contributions[b * 60 + l], m[l][b] * ((x[l] == b) - (r[l] == b)), 2e-6);
+        }
+    free_results(&found);
+    xc_split_free(&split);
+    xc_split_free(&background);
+    free_network(&network);
+}
+
 /* What a base adds to a linear network is its gradient less that of the base it takes the place of. */
 static void test_importance(void **state) {
     enum { PLACE = 30 };
@@ -394,9 +451,10 @@ static int open_backend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutagenesis), cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_path_sums),   cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_importance),  cmocka_unit_test(test_threads),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_mutagenesis),  cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
+        cmocka_unit_test(test_path_sums),    cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_hidden_layer), cmocka_unit_test(test_importance),    cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_backend, NULL);
 }
