@@ -48,6 +48,19 @@ static inline void make_matches(size_t count, xc_filter_match match[]) {
     }
 }
 
+/* Nothing stands outside of the picture. */
+static inline void expect_inside(const xc_picture *picture) {
+    double x, y, width, height;
+    cairo_surface_t *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
+    cairo_t *cairo = cairo_create(surface);
+    picture->draw(picture, cairo, &xc_theme_light);
+    assert_int_equal(cairo_status(cairo), CAIRO_STATUS_SUCCESS);
+    cairo_recording_surface_ink_extents(surface, &x, &y, &width, &height);
+    assert_true(x >= 0 && y >= 0 && x + width <= picture->width && y + height <= picture->height);
+    cairo_destroy(cairo);
+    cairo_surface_destroy(surface);
+}
+
 static inline size_t count_text(const char *text, const char *word) {
     size_t count = 0;
     for (; (text = strchr(text, word[0])); text++) count += strncmp(text, word, strlen(word)) == 0;

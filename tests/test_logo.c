@@ -142,19 +142,6 @@ static size_t count_letters(const xc_motif_list *filters) {
     return count;
 }
 
-/* Nothing stands outside of the picture. */
-static void expect_inside(const xc_picture *picture) {
-    double x, y, width, height;
-    cairo_surface_t *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
-    cairo_t *cairo = cairo_create(surface);
-    picture->draw(picture, cairo, &xc_theme_light);
-    assert_int_equal(cairo_status(cairo), CAIRO_STATUS_SUCCESS);
-    cairo_recording_surface_ink_extents(surface, &x, &y, &width, &height);
-    assert_true(x >= 0 && y >= 0 && x + width <= picture->width && y + height <= picture->height);
-    cairo_destroy(cairo);
-    cairo_surface_destroy(surface);
-}
-
 static void a_logo_has_its_letters(void **state) {
     (void)state;
     static const uint32_t widths[] = {1, 8, 20, 300, 10000};

@@ -176,7 +176,7 @@ xc_status xc_attribute(const xc_network *network, const xc_backend *backend, con
         .index = index,
         .count = count,
     };
-    XC_TRY(xc_attribution_check(network, split, settings, error));
+    XC_TRY(xc_attribution_settings_check(network, split, settings, error));
     XC_TRY(open_run(&run, threads, error));
     XC_TRY(run_rounds(&run, sink, context, error));
 fail:

@@ -22,8 +22,8 @@ static xc_status check_background(const xc_network *network, const xc_attributio
     return XC_OK;
 }
 
-xc_status xc_attribution_check(const xc_network *network, const xc_split *split,
-                               const xc_attribution_settings *settings, xc_error *error) {
+xc_status xc_attribution_settings_check(const xc_network *network, const xc_split *split,
+                                        const xc_attribution_settings *settings, xc_error *error) {
     const int32_t classes = network->model.classes;
     if ((int32_t)split->dna.length != network->model.length)
         return xc_fail(error, XC_INPUT, "the sequences have length %u, but the network was trained on %d",

@@ -73,8 +73,8 @@ void xc_worker_send_gradient(xc_worker *worker, int32_t rows);
 xc_status xc_worker_gradient(xc_worker *worker, int32_t rows, xc_error *error);
 
 /* Refuses what xc_attribute refuses. check.c */
-xc_status xc_attribution_check(const xc_network *network, const xc_split *split,
-                               const xc_attribution_settings *settings, xc_error *error);
+xc_status xc_attribution_settings_check(const xc_network *network, const xc_split *split,
+                                        const xc_attribution_settings *settings, xc_error *error);
 
 /* The methods: of `count` sequences that were taken. */
 xc_status xc_explain_saliency(xc_worker *worker, int32_t count, const xc_results *results, xc_error *error);

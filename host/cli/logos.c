@@ -15,7 +15,7 @@ static const cli_option options[] = {
     {"data", "FILE.h5", "where model_* is, the ground truth (default: the file that the sequences are of)"},
     {"from", "N", "first position to draw, counted from 1 (default: 1)"},
     {"to", "N", "last position to draw (default: the end)"},
-    {"line", "N", "bases of a line (default: 100)"},
+    {"line", "N", "bases of a line (default: all up to 120, else 100)"},
     {NULL, NULL, NULL},
 };
 
@@ -40,7 +40,7 @@ static void name_file(const logos_run *run, int file, char label[160]) {
     xc_maps_word(run->maps[file], "method", method, sizeof method);
     for (char *c = method; *c; c++)
         if (*c == '_') *c = ' ';
-    snprintf(label, 160, "%s, %s", activation, method);
+    snprintf(label, 160, "%s\n%s", activation, method);
 }
 
 static xc_status open_file(logos_run *run, const char *path, xc_error *error) {
@@ -141,13 +141,13 @@ static xc_status draw(logos_run *run, const char *folder, uint32_t index, xc_err
         XC_TRY(xc_truth_read(run->truth, index, run->row, error));
         cut(run, false, run->values[MOST_FILES]);
         tracks[count++] =
-            (xc_attribution_track){.label = "ground truth", .values = run->values[MOST_FILES], .probabilities = true};
+            (xc_attribution_track){.label = "ground truth", .values = run->values[MOST_FILES], .information = true};
     }
     snprintf(name, sizeof name, "sequence-%u%s", number, index == number ? "" : "-reverse");
     snprintf(title, sizeof title, "Sequence %u%s", number, index == number ? "" : ", reverse complement");
     stem = xc_path_join(folder, name);
     if (!stem) return xc_fail(error, XC_MEMORY, "no memory for a path in %s", folder);
-    XC_TRY(xc_figure_attribution(stem, title, (uint32_t)run->from, (uint32_t)(run->to - run->from), tracks, count,
+    XC_TRY(xc_figure_attribution(stem, title, (uint32_t)run->from + 1, (uint32_t)(run->to - run->from), tracks, count,
                                  (uint32_t)run->line, error));
     xc_log(XC_LOG_INFO, "%s.svg, .pdf, .png", stem);
 fail:

@@ -77,9 +77,10 @@ void xc_draw_rule(cairo_t *cairo, double x1, double y1, double x2, double y2);
 xc_status xc_logo_picture(const xc_motif *motif, xc_picture *picture, xc_error *error);
 xc_status xc_sheet_picture(const char *title, const xc_motif_list *filters, const xc_filter_match *match,
                            xc_picture *picture, xc_error *error);
-/* attribution.c */
-xc_status xc_attribution_picture(const char *title, uint32_t first, uint32_t length, const xc_attribution_track *track,
-                                 size_t tracks, uint32_t bases_per_line, xc_picture *picture, xc_error *error);
+/* attribution_sheet.c */
+xc_status xc_attribution_picture(const char *title, uint32_t first_position, uint32_t length,
+                                 const xc_attribution_track *track, size_t tracks, uint32_t bases_per_line,
+                                 xc_picture *picture, xc_error *error);
 /* boxes.c, curves.c, activations.c */
 xc_status xc_boxes_picture(const xc_grid *grid, const xc_measure *measure, xc_picture *picture, xc_error *error);
 xc_status xc_curves_picture(const xc_grid *grid, size_t first, xc_picture *picture, xc_error *error);

@@ -48,16 +48,24 @@ xc_status xc_figure_curves(const char *stem, const xc_grid *grid, size_t first, 
 /* The activation functions themselves, those that the sweep compares; all there are when grid is NULL. */
 xc_status xc_figure_activations(const char *stem, const xc_grid *grid, xc_error *error);
 
-/* One map of a sequence on a sheet. */
+/* A row of letters on a sheet of attributions. All three are borrowed. */
 typedef struct xc_attribution_track {
-    const char *label;
-    const float *values; /* (4,length) rows A C G T: signed heights, or probabilities */
-    bool probabilities;  /* drawn as a logo, 0 to 2 bits */
+    const char *label;   /* left of the row; what is behind a '\n' is a second line in a quieter colour */
+    const float *values; /* (4,length) signed heights of A C G T */
+    bool information;    /* they are probabilities, drawn as an information logo of 0 to 2 bits: a ground truth; a
+                          * position of zeros is one of which nothing is known */
 } xc_attribution_track;
 
-/* Maps of one sequence, or of `length` bases after its first `first`, beneath each other: letters above the line and,
- * upside down, below it, each map on its own scale. In lines of bases_per_line (0: 100). Refuses what is not finite. */
-xc_status xc_figure_attribution(const char *stem, const char *title, uint32_t first, uint32_t length,
+/* Attribution logos of one sequence, or a window of it, one under another. A position is a stack of letters: those of
+ * positive height stand on the zero line, those of negative height hang from it upside down, the largest outermost in
+ * both. Each track has its own scale, the same on every line; positions are those of the sequence, `first_position`
+ * (from 1) that of the window's first. Positions with more than 0.01 bits in the first track of information are shaded
+ * in all tracks. `title` has one or two lines. `bases_per_line` 0: all on one line up to 120, otherwise lines of 100.
+ *
+ * Refuses (XC_INPUT): no tracks or no positions; values that are not finite, probabilities that are none or do not sum
+ * to 1 (by 0.01), with track and position; more positions than fit a PNG of 16000 points. Source of the drawing: as
+ * sequence logos, Schneider & Stephens, Nucleic Acids Research 18:6097 (1990), with signs. */
+xc_status xc_figure_attribution(const char *stem, const char *title, uint32_t first_position, uint32_t length,
                                 const xc_attribution_track *track, size_t tracks, uint32_t bases_per_line,
                                 xc_error *error);
 
