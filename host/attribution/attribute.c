@@ -11,7 +11,10 @@
 
 /* Substitutions at a time: what the second cache holds, and what fills a device. */
 #define HOST_SUBSTITUTIONS 192
-#define DEVICE_SUBSTITUTIONS 4096
+#define DEVICE_SUBSTITUTIONS 2048
+
+/* One prepares what the other computes: more threads would only take more of a device's memory. */
+#define DEVICE_THREADS 2
 
 /* Sequences whose substitutions make batches together. */
 #define MUTATED_SEQUENCES 4
@@ -117,25 +120,31 @@ static int32_t references_of(const xc_attribution_settings *settings) {
 
 static int32_t at_least_one(int32_t number) { return number > 1 ? number : 1; }
 
-static xc_status open_run(attribution_run *run, int threads, xc_error *error) {
-    xc_status status;
+/* How much is done at a time, and by how many threads; nothing of it changes a result. */
+static void choose_sizes(attribution_run *run, int threads) {
     xc_explanation *what = &run->what;
-    const size_t floats = 4 * (size_t)what->split->dna.length;
+    const bool on_host = what->backend->host_memory;
     what->references = references_of(what->settings);
     what->sequences = at_least_one(ROWS_AT_A_TIME / (what->references + 1));
     if (what->settings->method == XC_MUTAGENESIS) what->sequences = MUTATED_SEQUENCES;
     what->pairs = at_least_one(ROWS_AT_A_TIME / (int32_t)at_least_one((int32_t)what->settings->steps));
     if (what->settings->method != XC_INTEGRATED_GRADIENTS) what->pairs = 0;
+    if (what->settings->method == XC_MUTAGENESIS)
+        what->substitutions = on_host ? HOST_SUBSTITUTIONS : DEVICE_SUBSTITUTIONS;
     if (threads < 1) threads = xc_core_count();
+    if (!on_host && threads > DEVICE_THREADS) threads = DEVICE_THREADS;
     const size_t groups = (run->count + (size_t)what->sequences - 1) / (size_t)what->sequences;
     run->threads = (size_t)threads < groups ? threads : (int)(groups > 0 ? groups : 1);
     run->round_size = (size_t)run->threads * ROUND_GROUPS * (size_t)what->sequences;
+}
+
+static xc_status open_run(attribution_run *run, xc_error *error) {
+    xc_status status;
+    xc_explanation *what = &run->what;
+    const size_t floats = 4 * (size_t)what->split->dna.length;
     what->activation = xc_config_activation(what->network->config);
     what->windows = &run->windows;
-    if (what->settings->method == XC_MUTAGENESIS) {
-        what->substitutions = what->backend->host_memory ? HOST_SUBSTITUTIONS : DEVICE_SUBSTITUTIONS;
-        XC_TRY(xc_windows_make(&what->network->model, &run->windows, error));
-    }
+    if (what->settings->method == XC_MUTAGENESIS) XC_TRY(xc_windows_make(&what->network->model, &run->windows, error));
     XC_TRY(xc_allocate(&what->first, 1, sizeof *what->first, "a model", error));
     XC_TRY(xc_allocate(&what->rest, 1, sizeof *what->rest, "a model", error));
     XC_TRY(xc_model_cut(&what->network->model, what->first, what->rest, error));
@@ -177,7 +186,8 @@ xc_status xc_attribute(const xc_network *network, const xc_backend *backend, con
         .count = count,
     };
     XC_TRY(xc_attribution_settings_check(network, split, settings, error));
-    XC_TRY(open_run(&run, threads, error));
+    choose_sizes(&run, threads);
+    XC_TRY(open_run(&run, error));
     XC_TRY(run_rounds(&run, sink, context, error));
 fail:
     close_run(&run);

@@ -207,7 +207,7 @@ typedef struct xc_block_args {
  * Linear parts and batch norm have gradients for multipliers.
  * Sources: Shrikumar, Greenside, Kundaje 2017 (arXiv 1704.02685), section 3.5.2; pools: Lundberg & Lee's shap. */
 
-/* Differences of v and u that are too small to divide by, in float: the slope half way between is taken instead. That is
+/* Differences of v and u that are too small to divide by, in float: the slope half way between is taken instead. It is
  * right to the square of the distance where the function is smooth and the outputs' difference is its own, which it is
  * not when a pool has different winners in sequence and reference (`same` false). */
 #define XC_RESCALE_LEAST 1e-6f
