@@ -42,6 +42,8 @@ static void test_score(void **state) {
     assert_float_equal(score.signal_to_noise, 5.090909, 1e-5);
     make(contributions, truth, true);
     assert_true(isnan(xc_attribution_score_of(codes, LENGTH, contributions, truth, work).auroc));
+    for (int e = 0; e < 4 * LENGTH; e++) truth[e] = e < LENGTH; /* positives alone */
+    assert_true(isnan(xc_attribution_score_of(codes, LENGTH, contributions, truth, work).aupr));
 }
 
 static void test_means(void **state) {

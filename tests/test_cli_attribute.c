@@ -179,6 +179,22 @@ static void test_modisco(void **state) {
     assert_memory_equal(sequences, same, 9 * 4 * LENGTH * sizeof(float));
     assert_memory_equal(scores, hypothetical, 9 * 4 * LENGTH * sizeof(float));
     assert_false(exists(in_folder("m/ohe.npz.npy")));
+    made = run("attribute %s --quiet --method mutagenesis --sequences 9 --modisco %s --out %s", in_folder("out"),
+               in_folder("k"), in_folder("mutated.h5"));
+    assert_done(&made);
+    end(&made);
+    float *centred = read_npz(in_folder("k/attr.npz"), 9);
+    float *differences = read_floats(in_folder("mutated.h5"), "hypothetical", shape);
+    for (int n = 0; n < 9; n++)
+        for (int l = 0; l < LENGTH; l++) {
+            const int at = n * 4 * LENGTH + l;
+            float sum = 0;
+            for (int b = 0; b < 4; b++) sum += differences[at + b * LENGTH];
+            for (int b = 0; b < 4; b++)
+                assert_float_equal(centred[at + b * LENGTH], differences[at + b * LENGTH] - sum / 4, 1e-6);
+        }
+    free(centred);
+    free(differences);
     made = run("attribute %s --quiet --method saliency --class all --modisco %s --out %s", in_folder("out"),
                in_folder("n"), in_folder("no.h5"));
     assert_refused(&made, 2, "--modisco is of one class", NULL);

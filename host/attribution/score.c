@@ -46,8 +46,9 @@ xc_attribution_score xc_attribution_score_of(const uint8_t *codes, uint32_t leng
         score[l] = codes[l] < 4 ? contributions[codes[l] * (size_t)length + l] : 0;
         label[l] = information_at(truth, length, l) > LEAST_INFORMATION;
     }
-    return (xc_attribution_score){.auroc = xc_auroc(score, label, length),
-                                  .aupr = xc_aupr(score, label, length),
+    const double auroc = xc_auroc(score, label, length);
+    return (xc_attribution_score){.auroc = auroc,
+                                  .aupr = isnan(auroc) ? NAN : xc_aupr(score, label, length),
                                   .signal_to_noise = signal_to_noise(score, label, length, others)};
 }
 

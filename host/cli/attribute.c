@@ -22,7 +22,9 @@ static const cli_option options[] = {
     {"steps", "N", "of integrated_gradients, from each background to the sequence (default: 20)"},
     {"quadrature", "NAME", "of these steps: left (the paper's), midpoint or gauss (default: left)"},
     {"seed", "N", "of the shuffles (default: 0)"},
-    {"modisco", "DIR", "also write DIR/ohe.npz and DIR/attr.npz, for modisco motifs -s ohe.npz -a attr.npz"},
+    {"modisco", "DIR",
+     "also write DIR/ohe.npz and DIR/attr.npz, for modisco motifs -s ohe.npz -a attr.npz\n"
+     "(mutagenesis: less the mean of the four bases)"},
     {"truth", NULL, "score the maps against the file's model_*: a row a class on stdout"},
     {NULL, NULL, NULL},
 };

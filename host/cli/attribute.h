@@ -28,7 +28,7 @@ typedef struct attribute_run {
     xc_truth *truth;             /* NULL: not scored */
     xc_attribution_score *score; /* (count) of the class in hand */
     uint8_t *codes;              /* (L) */
-    float *probabilities;        /* (4,L) */
+    float *probabilities;        /* (4,L); and of whatever else has this shape */
     float *work;                 /* (3,L) */
     int32_t class_number;        /* in hand */
     double worst_gap;

@@ -136,12 +136,30 @@ static void show_progress(const attribute_run *run, const xc_attribution_part *p
                     (double)(all - done) / rate);
 }
 
+/* Mutagenesis has 0 at the base that is there: from the mean of all four, that base has its due, and TF-MoDISco, which
+ * multiplies by the sequence, something to find. */
+static xc_status write_hypothetical(attribute_run *run, const xc_attribution_part *part, xc_error *error) {
+    xc_status status = XC_OK;
+    const size_t length = run->split->dna.length;
+    if (run->settings.method != XC_MUTAGENESIS)
+        return xc_npz_write(run->modisco[1], part->hypothetical, part->count, error);
+    for (size_t i = 0; i < part->count && status == XC_OK; i++) {
+        const float *map = part->hypothetical + i * 4 * length;
+        for (size_t l = 0; l < length; l++) {
+            const float mean = (map[l] + map[length + l] + map[2 * length + l] + map[3 * length + l]) / 4;
+            for (size_t b = 0; b < 4; b++) run->probabilities[b * length + l] = map[b * length + l] - mean;
+        }
+        status = xc_npz_write(run->modisco[1], run->probabilities, 1, error);
+    }
+    return status;
+}
+
 xc_status attribute_sink(void *context, const xc_attribution_part *part, xc_error *error) {
     xc_status status;
     attribute_run *run = context;
     XC_TRY(xc_attribution_file_write(run->file, run->class_number, part->first, part->count, part->hypothetical,
                                      part->contributions, part->output, part->gap, error));
-    if (run->modisco[1]) XC_TRY(xc_npz_write(run->modisco[1], part->hypothetical, part->count, error));
+    if (run->modisco[1]) XC_TRY(write_hypothetical(run, part, error));
     if (run->truth) XC_TRY(score_part(run, part, error));
     note_gaps(run, part);
     show_progress(run, part);
