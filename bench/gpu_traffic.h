@@ -53,6 +53,7 @@ typedef struct gpu_sizes {
     double record, winner;          /* what tells backward who won */
     double sums, parts;             /* partial sums of statistics, and of kernels' gradients: written, then read */
     double products, pairs;         /* operations of one pass */
+    double looks;                   /* of backward at each window, for its winner */
 } gpu_sizes;
 
 static inline gpu_sizes gpu_sizes_of(const xc_block *b, int32_t batch) {
@@ -71,6 +72,7 @@ static inline gpu_sizes gpu_sizes_of(const xc_block *b, int32_t batch) {
         .parts = 2 * (double)(motif ? cuda_motif_scratch(b, batch) : cuda_conv_scratch(b, batch)),
         .products = 2 * rows * weights,
         .pairs = (double)((b->width + 1) / 2) * b->filters,
+        .looks = cuda_motif_grain(b),
     };
 }
 
@@ -88,7 +90,8 @@ static inline void gpu_fill(gpu_launch *l, const gpu_sizes *s, const xc_block_ar
     }
     KERNEL("k_motif_statistics", s->packed, 2 * weights, 0, 0)
     KERNEL("k_motif_fwd", s->packed + s->y + s->record, weights, 0, values * s->pairs)
-    KERNEL("k_motif_bwd", s->packed + s->y + s->record, 4 * weights + s->parts, 0, 2 * s->y / 4 / b->filters * s->pairs)
+    KERNEL("k_motif_bwd", s->packed + s->y + s->record, 4 * weights + s->parts, 0,
+           (1 + s->looks) * s->y / 4 / b->filters * s->pairs)
     KERNEL("k_motif_linear", s->packed + s->z, weights, 0, values * b->width * b->filters)
     KERNEL("k_motif_bwd_kernel", s->packed + s->z, 2 * weights, 0, values * b->width * b->filters)
     KERNEL("k_conv_fwd", s->x + s->z, weights + s->sums, s->products, 0)

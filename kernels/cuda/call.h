@@ -51,6 +51,12 @@ XC_DEVICE_INLINE bool cuda_has_winners(const xc_block *block) {
     return block->pool > 1 || xc_dropout_threshold(block->dropout) > 0;
 }
 
+/* Positions beside each other that the record of a motif block in one pass does not tell apart: one; in wide pools so
+ * many that a window is 15 such parts at most, which with a number for what was dropped takes 4 bits a filter. */
+XC_DEVICE_INLINE int32_t cuda_motif_grain(const xc_block *block) {
+    return block->pool > 31 ? (block->pool + 14) / 15 : 1;
+}
+
 typedef struct cuda_call {
     xc_block block;
     int32_t trials, batch, training, add_to_dx;

@@ -1,8 +1,8 @@
 /* motif_backward.cu: the first block's gradients in one pass over the gradient of its pooled output. At each winner u
- * is looked up again, so that nothing but winners was kept; its gradient g is added, for each pair of taps, to the row
- * of a table that the pair read, in shared memory: one warp owns a pair, so every row is added to in the order of the
- * windows, whatever the run. Blocks share the batch; the one that comes last adds their tables' taps R = sum g x and
- * finishes, with h = (z - mean) / sigma:
+ * is looked up again, so that nothing was kept but where they are; its gradient g is added, for each pair of taps, to
+ * the row of a table that the pair read, in shared memory: one warp owns a pair, so every row is added to in the order
+ * of the windows, whatever the run. Blocks share the batch; the one that comes last adds their tables' taps R = sum g x
+ * and finishes, with h = (z - mean) / sigma:
  *
  *   dbeta = sum g,  dgamma = (w R - mean dbeta) / sigma,
  *   dW = gamma / sigma (R - dbeta s / n - dgamma / sigma (G w - mean s) / n)
@@ -10,8 +10,6 @@
  * where s / n and (G w - mean s) / n come from motif_statistics.cu; in inference mean and variance are constants and
  * dW = gamma / sigma R.
  */
-#include "activation.cuh"
-#include "dropout.cuh"
 #include "last_block.cuh"
 #include "motif_pairs.cuh"
 
@@ -43,7 +41,7 @@ size_t cuda_motif_scratch(const xc_block *block, int32_t batch) {
 }
 
 size_t cuda_motif_record_words(const xc_block *block) {
-    return (size_t)group_count(block) * (size_t)record_planes(block);
+    return (size_t)group_count(block) * (size_t)recording_of(block).planes;
 }
 
 size_t cuda_motif_backward_shared(const xc_block *block) {
@@ -76,11 +74,10 @@ DEVICE work lay_out(const xc_block *block, unsigned char *shared) {
 }
 
 /* The number that is recorded of a window for this lane's filter. */
-DEVICE int recorded(const cuda_call *c, int t, size_t window) {
-    const int planes = record_planes(&c->block);
-    const uint32_t *record = record_of(c, t, window);
+DEVICE int recorded(const cuda_call *c, const recording *r, int t, size_t window) {
+    const uint32_t *record = record_of(c, r, t, window);
     int number = 0;
-    for (int p = 0; p < planes; p++) number |= (int)(record[p] >> threadIdx.x & 1) << p;
+    for (int p = 0; p < r->planes; p++) number |= (int)(record[p] >> threadIdx.x & 1) << p;
     return number;
 }
 
@@ -91,19 +88,71 @@ DEVICE float look_up_one(const cuda_call *c, const affine *norm, const float *ta
     return u;
 }
 
-/* Window number `window` of (N Lp), of the sequence whose codes begin at `sequence`, to slot `slot` of the tile. */
-DEVICE void pass_window(const cuda_call *c, int t, const affine *norm, const xc_activation *activation, size_t window,
-                        int j, int sequence, int slot, work *w) {
-    const xc_block *block = &c->block;
-    const size_t filters = (size_t)block->filters, outputs = (size_t)c->batch * (size_t)block->out_length * filters;
-    const int f = (int)(blockIdx.y * FILTERS + threadIdx.x), offset = recorded(c, t, window);
-    const bool kept = f < block->filters && offset < block->pool;
-    const int place = kept ? sequence + j * block->pool - block->pool_pad_left + offset : sequence;
+/* What passes windows on, beside its shared memory. */
+typedef struct passer {
+    const cuda_call *c;
+    const recording *record;
+    int t, f;
+    affine norm;
+    xc_activation activation;
+    dropout drop;
+} passer;
+
+/* A window's winner: its position in the sequence, and u there. */
+typedef struct winner {
+    int position;
+    float u;
+} winner;
+
+/* The winner of window j, of which part `part` is recorded, of the sequence of the batch that has these codes.
+ *
+ * Of a wide pool forward has told only the part, of `grain` positions, in which a winner that was kept is. There it is
+ * the first of the best of those that were kept: forward took the first of the best of the whole window, by is_better,
+ * which orders all values, NaNs included; that is also the first of the best of any fewer positions that it is among.
+ * Those that were dropped need no look: the winner is better than their 0, or came before it. Both passes compare the
+ * same floats: the tables are made alike, look_up_one adds their rows in the order in which look_up does, the
+ * activation is the same function, and dropout's number depends on nothing but the element.
+ *
+ * A window has up to 15 parts, so that this looks at a fifteenth of its positions, rounded up. Each that is the best so
+ * far costs a draw, of which eight filters share one in forward: half as many as there, about.
+ */
+DEVICE winner find_winner(const passer *p, const work *w, size_t sequence, const uint16_t *codes, int j, int part) {
+    const xc_block *block = &p->c->block;
+    const int grain = p->record->grain, start = j * block->pool - block->pool_pad_left;
+    const int first = start + part * grain;
+    if (grain == 1) return winner{first, look_up_one(p->c, &p->norm, w->table, codes + first)};
+    int end = first + grain < start + block->pool ? first + grain : start + block->pool;
+    if (end > block->conv_length) end = block->conv_length;
+    winner best = {first < 0 ? 0 : first, 0};
+    float most = 0;
+    bool none = true;
+#pragma unroll 1
+    for (int l = best.position; l < end; l++) {
+        const size_t row = sequence * (size_t)block->conv_length + (size_t)l;
+        const float u = look_up_one(p->c, &p->norm, w->table, codes + l);
+        const float value = kept_value(&p->drop, &p->activation, u);
+        if (!is_better(value, most, none)) continue;
+        if (!dropout_bits<1>(&p->drop, row * (size_t)block->filters + (size_t)p->f)) continue;
+        best = winner{l, u};
+        most = value;
+        none = false;
+    }
+    return best;
+}
+
+/* Window j of sequence n of the batch, whose codes begin at `from`, to slot `slot` of the tile. */
+DEVICE void pass_window(const passer *p, int n, int j, int from, int slot, work *w) {
+    const cuda_call *c = p->c;
+    const size_t filters = (size_t)c->block.filters, windows = (size_t)c->block.out_length;
+    const size_t window = (size_t)n * windows + (size_t)j, all = (size_t)c->batch * windows;
+    const int part = recorded(c, p->record, p->t, window);
+    int place = from;
     float g = 0;
-    if (kept) {
-        const float dy = c->dy[(size_t)t * outputs + window * filters + (size_t)f];
-        const float u = look_up_one(c, norm, w->table, w->codes + place);
-        g = dy * dropout_factor(c) * activation_slope(activation, u);
+    if (p->f < c->block.filters && part < p->record->parts) {
+        const float dy = c->dy[((size_t)p->t * all + window) * filters + (size_t)p->f];
+        const winner won = find_winner(p, w, (size_t)n, w->codes + from, j, part);
+        g = dy * p->drop.factor * activation_slope(&p->activation, won.u);
+        place += won.position;
     }
     w->gradient[slot * FILTERS + (int)threadIdx.x] = g;
     w->place[slot * FILTERS + (int)threadIdx.x] = (uint16_t)place;
@@ -122,17 +171,17 @@ DEVICE void add_tile(const cuda_call *c, int windows, const work *w) {
 }
 
 /* All windows of `sequences` sequences from number `first` on, whose codes are in shared memory. */
-DEVICE void add_sequences(const cuda_call *c, int t, const affine *norm, int first, int sequences, work *w) {
-    const int lp = c->block.out_length, count = code_count(&c->block), all = sequences * lp;
-    const xc_activation activation = c->activation[t];
+DEVICE void add_sequences(const passer *p, int first, int sequences, work *w) {
+    const xc_block *block = &p->c->block;
+    const int lp = block->out_length, count = code_count(block), all = sequences * lp;
     for (int tile = 0; tile < all; tile += WINDOWS) {
         const int windows = all - tile < WINDOWS ? all - tile : WINDOWS;
         for (int i = (int)threadIdx.y; i < windows; i += (int)blockDim.y) {
             const int n = (tile + i) / lp, j = tile + i - n * lp;
-            pass_window(c, t, norm, &activation, (size_t)(first + n) * (size_t)lp + (size_t)j, j, n * count, i, w);
+            pass_window(p, first + n, j, n * count, i, w);
         }
         __syncthreads();
-        add_tile(c, windows, w);
+        add_tile(p->c, windows, w);
         __syncthreads();
     }
 }
@@ -214,14 +263,14 @@ DEVICE void finish(const cuda_call *c, int t, int f, const float *sums, centre *
     }
 }
 
-static __global__ void __launch_bounds__(FILTERS *MOST_WARPS) k_motif_bwd(cuda_call c, int each) {
+static __global__ void __launch_bounds__(FILTERS *MOST_WARPS) k_motif_bwd(cuda_call c, int each, recording record) {
     XC_DYNAMIC_SHARED(unsigned char, shared);
     XC_SHARED(centre, centres, [FILTERS]);
     work w = lay_out(&c.block, shared);
     const int t = (int)blockIdx.z, f = (int)(blockIdx.y * FILTERS + threadIdx.x), first = (int)blockIdx.x * each;
     const int stop = c.batch - first < each ? c.batch : first + each, at_once = sequences_at_once(&c.block);
-    const affine norm = affine_of(&c, t, f);
-    load_table(&c, t, norm.factor, w.table);
+    const passer p = {&c, &record, t, f, affine_of(&c, t, f), c.activation[t], dropout_of(&c, t)};
+    load_table(&c, t, p.norm.factor, w.table);
     for (int row = (int)threadIdx.y; row < pair_count(&c.block) * PAIR_ROWS; row += (int)blockDim.y)
         w.sums[row * FILTERS + (int)threadIdx.x] = 0;
     if (threadIdx.y == 0) w.beta[threadIdx.x] = 0;
@@ -229,7 +278,7 @@ static __global__ void __launch_bounds__(FILTERS *MOST_WARPS) k_motif_bwd(cuda_c
         const int sequences = stop - n < at_once ? stop - n : at_once;
         load_codes(&c, t, n, sequences, w.codes);
         __syncthreads();
-        add_sequences(&c, t, &norm, n, sequences, &w);
+        add_sequences(&p, n, sequences, &w);
     }
     float *part = part_of(&c, t, (int)blockIdx.x);
     for (int row = (int)threadIdx.y; row < c.block.width * 4; row += (int)blockDim.y)
@@ -247,5 +296,5 @@ void cuda_motif_backward(const cuda_call *call, cudaStream_t stream) {
     const dim3 grid(blocks_for((size_t)call->batch, (size_t)each), (unsigned)group_count(&call->block),
                     (unsigned)call->trials);
     allow_shared((const void *)k_motif_bwd, shared);
-    XC_LAUNCH(k_motif_bwd, grid, block, shared, stream, *call, each);
+    XC_LAUNCH(k_motif_bwd, grid, block, shared, stream, *call, each, recording_of(&call->block));
 }

@@ -1,9 +1,7 @@
 /* motif_forward.cu: the first block from packed DNA to its pooled output, without anything between in device memory:
  * table lookup, the norm folded into the table, activation, dropout, max pool; and what backward needs of each window,
- * its winner, in a few bits. A warp walks along the positions of a stretch of windows, a lane a filter.
+ * where its winner is, in a few bits. A warp walks along the positions of a stretch of windows, a lane a filter.
  */
-#include "activation.cuh"
-#include "dropout.cuh"
 #include "motif_pairs.cuh"
 
 #define WARPS 8
@@ -20,20 +18,21 @@
 /* What a warp keeps of a window while it walks through it. */
 typedef struct best_so_far {
     float value;
-    int number; /* to be recorded */
+    unsigned offset; /* in the window; of what was dropped, beyond it */
     bool none;
 } best_so_far;
 
-DEVICE void meet(best_so_far *best, float value, int number) {
+DEVICE void meet(best_so_far *best, float value, unsigned offset) {
     if (!is_better(value, best->value, best->none)) return;
     best->value = value;
-    best->number = number;
+    best->offset = offset;
     best->none = false;
 }
 
 /* Everything that a lane needs along its way. */
 typedef struct walker {
     const cuda_call *c;
+    const recording *record;
     int t, f, lane;
     xc_activation activation;
     dropout drop;
@@ -90,14 +89,16 @@ DEVICE void finish_window(const walker *w, size_t window, const best_so_far *bes
     const xc_block *block = &w->c->block;
     const size_t filters = (size_t)block->filters;
     const size_t outputs = (size_t)w->c->batch * (size_t)block->out_length * filters;
-    const int planes = record_planes(block);
+    const recording *r = w->record;
+    const int number = (int)((uint64_t)best->offset * r->per_grain >> 31); /* offset / grain */
     if (w->f < block->filters) w->c->y[(size_t)w->t * outputs + window * filters + (size_t)w->f] = best->value;
     unsigned own = 0;
-    for (int p = 0; p < planes; p++) {
-        const unsigned plane = __ballot_sync(ALL_LANES, best->number >> p & 1);
+#pragma unroll 1
+    for (int p = 0; p < r->planes; p++) {
+        const unsigned plane = __ballot_sync(ALL_LANES, number >> p & 1);
         if (w->lane == p) own = plane;
     }
-    if (w->lane < planes) record_of(w->c, w->t, window)[w->lane] = own;
+    if (w->lane < r->planes) record_of(w->c, r, w->t, window)[w->lane] = own;
 }
 
 /* Windows from `first` to before `last` of sequence n, whose codes are given. */
@@ -119,8 +120,8 @@ DEVICE void walk(walker *w, int n, int first, int last, const uint16_t *codes) {
             w->clipped += w->f < filters && activation_clips(&w->activation, u[i]);
             if (j == last) continue; /* behind the last window, which no window takes */
             const int kept = bits >> i & 1;
-            meet(&best, kept ? w->drop.factor * activation_value(&w->activation, u[i]) : 0,
-                 kept ? l + i - start : block->pool);
+            meet(&best, kept ? kept_value(&w->drop, &w->activation, u[i]) : 0,
+                 kept ? (unsigned)(l + i - start) : w->record->dropped);
             if (l + i + 1 < start + block->pool && l + i + 1 < block->conv_length) continue;
             finish_window(w, (size_t)n * (size_t)block->out_length + (size_t)j, &best);
             best.none = true;
@@ -130,7 +131,8 @@ DEVICE void walk(walker *w, int n, int first, int last, const uint16_t *codes) {
     }
 }
 
-static __global__ void __launch_bounds__(FILTERS *WARPS, RESIDENT) k_motif_fwd(cuda_call c, int each) {
+static __global__ void __launch_bounds__(FILTERS *WARPS, RESIDENT)
+    k_motif_fwd(cuda_call c, int each, recording record) {
     XC_DYNAMIC_SHARED(unsigned char, shared);
     float *table = (float *)shared;                                   /* (pairs,25,FILTERS) */
     uint32_t *numbers = (uint32_t *)(table + table_floats(&c.block)); /* (WARPS,TOGETHER,FILTERS / 2) */
@@ -142,6 +144,7 @@ static __global__ void __launch_bounds__(FILTERS *WARPS, RESIDENT) k_motif_fwd(c
     load_codes(&c, t, first, sequences, codes);
     __syncthreads();
     walker w = {&c,
+                &record,
                 t,
                 f,
                 (int)threadIdx.x,
@@ -176,5 +179,5 @@ void cuda_motif_forward(const cuda_call *call, cudaStream_t stream) {
     const dim3 block(FILTERS, WARPS), grid(blocks_for((size_t)call->batch, (size_t)each),
                                            (unsigned)group_count(&call->block), (unsigned)call->trials);
     allow_shared((const void *)k_motif_fwd, shared);
-    XC_LAUNCH(k_motif_fwd, grid, block, shared, stream, *call, each);
+    XC_LAUNCH(k_motif_fwd, grid, block, shared, stream, *call, each, recording_of(&call->block));
 }

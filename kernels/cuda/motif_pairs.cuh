@@ -6,7 +6,9 @@
 #ifndef EXPCONV_CUDA_MOTIF_PAIRS_CUH
 #define EXPCONV_CUDA_MOTIF_PAIRS_CUH
 
+#include "activation.cuh"
 #include "bases.cuh"
+#include "dropout.cuh"
 
 #define FILTERS 32
 #define LETTERS 5                     /* A C G T, nothing */
@@ -69,19 +71,35 @@ DEVICE void load_table(const cuda_call *c, int t, float factor, float *table) {
     }
 }
 
-/* What backward must know of a window is one number for each filter: the winner's offset, or `pool` where the winner
- * was dropped. It is recorded in (planes) words for 32 filters, plane p of which holds bit p of each filter's number.
- */
-static __host__ __device__ inline int record_planes(const xc_block *block) {
-    const int numbers = block->pool + (xc_dropout_threshold(block->dropout) > 0);
-    int planes = 0;
-    while ((1 << planes) < numbers) planes++;
-    return planes;
+/* What the pool sees of an element that dropout keeps; of others it sees 0. */
+DEVICE float kept_value(const dropout *drop, const xc_activation *activation, float u) {
+    return drop->factor * activation_value(activation, u);
 }
+
+/* What backward must know of a window is one number for each filter: in which part of the window the winner is, or, if
+ * it was dropped, the number of parts. A part is cuda_motif_grain positions, counted from where the window begins, be
+ * that before position 0: one position, but in wide pools, where backward looks for the winner within the part. The
+ * number is recorded in (planes) words for 32 filters, plane p of which holds bit p of each filter's number. Kernels
+ * are given what follows from the block's pool, for which they have no registers.
+ */
+typedef struct recording {
+    int grain, parts, planes;
+    unsigned dropped;   /* grain * parts: in the place of an offset */
+    uint32_t per_grain; /* 2^31 / grain, rounded up: exact for offsets of a pool that is at most CUDA_MOST_POOL */
+} recording;
+
+static inline recording recording_of(const xc_block *block) {
+    const int grain = cuda_motif_grain(block), parts = (block->pool + grain - 1) / grain;
+    const uint32_t one = 1u << 31, each = (uint32_t)grain;
+    recording r = {grain, parts, 0, (unsigned)(parts * grain), (one + each - 1) / each};
+    while ((1 << r.planes) < parts + (xc_dropout_threshold(block->dropout) > 0)) r.planes++;
+    return r;
+}
+
 /* The record of window number `window` of (N Lp), for this block's filters. */
-DEVICE uint32_t *record_of(const cuda_call *c, int t, size_t window) {
+DEVICE uint32_t *record_of(const cuda_call *c, const recording *r, int t, size_t window) {
     uint32_t *records = (uint32_t *)(saved_of(c, t) + c->at.record); /* (N,Lp,ceil(F/32),planes) */
-    return records + (window * gridDim.y + blockIdx.y) * (size_t)record_planes(&c->block);
+    return records + (window * gridDim.y + blockIdx.y) * (size_t)r->planes;
 }
 
 static inline int group_count(const xc_block *block) { return (block->filters + FILTERS - 1) / FILTERS; }

@@ -3,6 +3,9 @@
  * Case i forces one member of one list of sizes (so that each member of each list is used) and draws the rest, within
  * limits. The lists hold 1, tile - 1, tile, tile + 1 for tiles of 4, 6, 8, 16 and 32, and primes. Options (padding,
  * norm, bias, dropout, training, N, strands, ...) are drawn too; activations go round in turn, another for each trial.
+ *
+ * Cases of their own have ties: wide pools over values that are exact in float, so that in most windows several are
+ * the largest, beside each other or not, and those that lose to the first of them would give other gradients.
  */
 #include "ops_test.h"
 
@@ -89,6 +92,23 @@ static const large_shape LARGE[] = {
     {XC_BLOCK_ADD, 6, 400, 24, 24, 1, 1, true, false},
 };
 
+/* Pools below, at and above the width from which only a part of the window is recorded (cuda_motif_grain), of 1, 3, 4
+ * and 5 positions, one of them wider than the sequence; filters in one group of 32, in two, and no multiple of 8. */
+static const large_shape TIED[] = {
+    {XC_BLOCK_MOTIF, 3, 100, 4, 12, 3, 31, true, true},  {XC_BLOCK_MOTIF, 4, 100, 4, 24, 2, 32, true, true},
+    {XC_BLOCK_MOTIF, 3, 80, 4, 37, 3, 33, false, false}, {XC_BLOCK_MOTIF, 2, 139, 4, 40, 4, 45, true, true},
+    {XC_BLOCK_MOTIF, 5, 101, 4, 13, 5, 46, true, true},  {XC_BLOCK_MOTIF, 3, 200, 4, 24, 3, 50, true, false},
+    {XC_BLOCK_MOTIF, 4, 73, 4, 32, 6, 61, false, true},  {XC_BLOCK_MOTIF, 9, 64, 4, 1, 1, 75, true, true},
+};
+/* Values below 0 lose to what was dropped; of flat ones all are equal. */
+static const xc_activation TIED_VARIANTS[] = {
+    {.kind = XC_TANH},
+    {.kind = XC_RELU},
+    {.kind = XC_ELU},
+    {.kind = XC_LINEAR},
+    {.kind = XC_EXPONENTIAL, .beyond = XC_BEYOND_LINEAR, .scale = 1, .clip = 1},
+};
+
 /* $EXPCONV_TEST_SMALL leaves the drawn cases and takes the large shapes away, for tools that slow everything down. */
 static bool is_small(void) { return getenv("EXPCONV_TEST_SMALL") != NULL; }
 
@@ -103,6 +123,7 @@ static const large_shape *find_large(xc_block_kind kind, int which) {
 
 int case_count(xc_block_kind kind, const case_limits *limits) {
     int large = 0;
+    if (limits->ties) return COUNT(TIED) * COUNT(RATES) * (is_small() ? 1 : 2);
     while (limits->large && !is_small() && find_large(kind, large)) large++;
     return drawn_count() + large;
 }
@@ -236,6 +257,18 @@ static void draw_layout(block_case *c, const case_limits *limits, xc_random_sequ
     block->dropout_stream = below(random, 8);
 }
 
+/* Without batch norm, which would round, and with a way of its own for the CUDA backend, which has no dx. */
+static void take_ties(block_case *c, int number) {
+    xc_block *block = &c->block;
+    block->gamma = block->beta = block->running = XC_ABSENT;
+    block->before_norm = XC_LINEAR;
+    block->dropout = RATES[number / COUNT(TIED) % COUNT(RATES)];
+    block->input_gradient = false;
+    c->wants_dx = false;
+    c->add_to_dx = false;
+    c->training = number % 7 != 6;
+}
+
 /* ---- data ------------------------------------------------------------------------------------------------------- */
 
 static void draw_parameters(block_case *c, int t, xc_random_sequence *random) {
@@ -258,6 +291,19 @@ static void draw_parameters(block_case *c, int t, xc_random_sequence *random) {
         parameters[block->beta + f] = (float)offset;
         running[block->running + f] = (float)(0.3 * normal(random));
         running[block->running + filters + f] = (float)(0.5 + xc_uniform(xc_random_next(random)));
+    }
+}
+
+/* Multiples of 1/4, whose sums are exact, and biases that keep them from 0 and 1. */
+static void round_parameters(block_case *c, int t) {
+    float *parameters = c->parameters + (size_t)t * c->parameter_stride;
+    for (size_t i = 0; i < c->kernel_count; i++) {
+        float *tap = &parameters[c->block.kernel + i];
+        *tap = rintf(4 * *tap) / 4;
+    }
+    for (size_t f = 0; c->block.bias != XC_ABSENT && f < (size_t)c->block.filters; f++) {
+        float *bias = &parameters[c->block.bias + f];
+        *bias = rintf(4 * *bias) / 4 + 0.125f;
     }
 }
 
@@ -357,19 +403,24 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
     xc_random_sequence *const random = &data;
     int draws = 0;
     if (limits->rescaled > 0) c.references = REFERENCES[(number / FORCE_COUNT + number + 1) % COUNT(REFERENCES)];
-    const large_shape *large = number < drawn_count() ? NULL : find_large(kind, number - drawn_count());
+    const large_shape *large = limits->ties             ? &TIED[number % COUNT(TIED)]
+                               : number < drawn_count() ? NULL
+                                                        : find_large(kind, number - drawn_count());
     if (large) take_shape(&c, large);
     while (!large && !draw_shape(&c, number, limits, &shape))
         if (++draws > 100000) fail_msg("no shape for case %d", number);
     static const int often[] = {1, 19, 18, 1, 20}; /* relu and the exponential, which large models have */
     for (int t = 0; t < c.trials; t++)
-        c.activation[t] = VARIANTS[large ? often[(number + t) % COUNT(often)] : (number + 5 * t) % COUNT(VARIANTS)];
+        c.activation[t] = limits->ties ? TIED_VARIANTS[(number + t) % COUNT(TIED_VARIANTS)]
+                          : large      ? VARIANTS[often[(number + t) % COUNT(often)]]
+                                       : VARIANTS[(number + 5 * t) % COUNT(VARIANTS)];
     draw_layout(&c, limits, &shape);
     c.training = below(&shape, 3) > 0 && !c.references;
     c.wants_dx =
         below(&shape, 4) > (kind == XC_BLOCK_MOTIF) || c.references; /* a motif block has a way of its own without it */
     c.block.input_gradient = c.wants_dx;
     c.add_to_dx = c.wants_dx && below(&shape, 3) == 0;
+    if (limits->ties) take_ties(&c, number);
     const bool zeros = below(&shape, 3) == 0;
     const size_t trials = (size_t)c.trials, batch = (size_t)c.batch;
     c.in_count = batch * (size_t)c.block.length * (size_t)c.block.channels;
@@ -391,6 +442,7 @@ block_case case_draw(xc_block_kind kind, int number, int attempt, const case_lim
         c.step[t] = xc_random_next(random);
         c.step[t] >>= below(random, 32);
         draw_parameters(&c, t, random);
+        if (limits->ties) round_parameters(&c, t);
         draw_inputs(&c, t, zeros);
     }
     if (kind == XC_BLOCK_MOTIF) draw_dna(&c, random);

@@ -75,6 +75,7 @@ typedef struct case_limits {
     double margin;   /* distance of every value from the kinks of its activation */
     int every;       /* one case in so many is taken */
     bool full_adds;  /* add blocks have batch norm and bias, and some have no x_skip */
+    bool ties;       /* exact ones in wide pools, and no others, of motif blocks */
     double rescaled; /* 0: gradients; otherwise by the rescale rule, to this tolerance */
 } case_limits;
 
@@ -179,6 +180,8 @@ void check_values(const float *got, const float *want, size_t count);
 void test_block_forward(xc_block_kind kind, const op_test *test);
 void test_block_backward(xc_block_kind kind, const op_test *test);
 void test_full_adds(const op_test *test, bool backward);
+void test_ties(const op_test *test, bool backward);
+void test_ties_coverage(void);
 void test_block_coverage(xc_block_kind kind);
 void test_block_gradients(xc_block_kind kind, bool full_adds, double tolerance);
 void test_rescale(xc_block_kind kind, bool full_adds, const op_test *test);

@@ -95,10 +95,13 @@ static void run_gradients(void **state) {
     }
 }
 
-/* What blocks do besides: add blocks with batch norm, which have the tolerances of convolutions, and the rescale rule.
+/* What blocks do besides: add blocks with batch norm, which have the tolerances of convolutions, ties in wide pools,
+ * and the rescale rule.
  */
 static void run_full_adds_forward(void **state) { test_full_adds(*state, false); }
 static void run_full_adds_backward(void **state) { test_full_adds(*state, true); }
+static void run_ties_forward(void **state) { test_ties(*state, false); }
+static void run_ties_backward(void **state) { test_ties(*state, true); }
 static void run_rescale_conv(void **state) { test_rescale(XC_BLOCK_CONV, false, *state); }
 static void run_rescale_dense(void **state) { test_rescale(XC_BLOCK_DENSE, false, *state); }
 static void run_rescale_add(void **state) { test_rescale(XC_BLOCK_ADD, false, *state); }
@@ -111,6 +114,8 @@ static const struct {
 } BESIDES[] = {
     {"full_add_forward", run_full_adds_forward, ROW_conv_block_forward},
     {"full_add_backward", run_full_adds_backward, ROW_conv_block_backward},
+    {"motif_ties_forward", run_ties_forward, ROW_motif_block_forward},
+    {"motif_ties_backward", run_ties_backward, ROW_motif_block_backward},
     {"rescale_conv", run_rescale_conv, ROW_conv_block_backward},
     {"rescale_dense", run_rescale_dense, ROW_dense_block_backward},
     {"rescale_add", run_rescale_add, ROW_add_block_backward},
@@ -131,6 +136,7 @@ static void run_rescale_law(void **state) {
 static void run_coverage(void **state) {
     (void)state;
     for (int kind = XC_BLOCK_MOTIF; kind <= XC_BLOCK_ADD; kind++) test_block_coverage((xc_block_kind)kind);
+    test_ties_coverage();
 }
 
 /* A backend that is not here is reported as skipped, with its reason. */
