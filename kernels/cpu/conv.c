@@ -99,6 +99,7 @@ static void backward(void *context, int thread, int threads) {
 }
 
 void xc_cpu_conv_backward(cpu_trial *b) {
+    if (xc_cpu_winners_suffice(b)) return xc_cpu_winners_backward(b);
     if (b->spectral.size) return xc_cpu_spectral_backward(b);
     if (b->dx) clear_gaps(b);
     xc_team_run(b->team, backward, b);

@@ -121,6 +121,7 @@ static void lay_out(cpu_trial *b, piece_of *saved, piece_of *scratch) {
         const size_t rows = b->conv_length + b->gap;
         if (cpu_needs_zeros(b)) b->padded = take_floats(scratch, cpu_conv_chunk(b) * rows * b->channels);
     }
+    if (xc_cpu_winners_pay(b)) b->winners.kernel = take_floats(scratch, xc_cpu_winners_kernel_floats(b));
 }
 
 static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
@@ -137,6 +138,10 @@ static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     if (m->fused) return;
     b->strip = take_floats(scratch, 5 * b->strip_rows * b->columns);
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
+    if (xc_cpu_winners_pay(b)) {
+        b->winners.sums = take_floats(scratch, xc_cpu_winners_sum_floats(b));
+        b->winners.chain = take(scratch, xc_cpu_winners_chain_count(b), sizeof(uint16_t));
+    }
     const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
     if (product && !b->spectral.size)
         b->gathered = take_floats(scratch, cpu_gradient_chunk(b) * b->conv_length * OUTER_COLUMNS);

@@ -13,16 +13,9 @@ typedef struct rescaled_rows {
     size_t distance_stride;    /* 0: the same for all rows */
 } rescaled_rows;
 
-/* The first `count` lanes. */
-INLINE vint lanes_before(size_t count) {
-    vint lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
-    return lane < (int32_t)(count < LANES ? count : LANES);
-}
-
 /* Lanes f .. of row i that are too near, of those that exist. */
 INLINE vint is_near(const cpu_trial *b, const rescaled_rows *r, size_t i, size_t f, vfloat step) {
-    return (v_abs(step) < v_load(r->distance + i * r->distance_stride + f)) & lanes_before(b->filters - f);
+    return (v_abs(step) < v_load(r->distance + i * r->distance_stride + f)) & v_before(b->filters - f);
 }
 
 /* du = dy (yv - yu) / (v - u); whether v and u were too near somewhere. Half way between stands in `middle` (rows,Fs).
@@ -39,13 +32,11 @@ static bool divide(const cpu_trial *b, const rescaled_rows *r, size_t rows, floa
             const vint near = is_near(b, r, i, f, v - u);
             some |= near;
             v_store(middle + wide, 0.5f * (v + u));
-            v_store(r->du + wide, v_where(~near & lanes_before(left),
+            v_store(r->du + wide, v_where(~near & v_before(left),
                                           v_load_part(r->dy + e, left) * difference / v_select(near, v_set(1), v - u)));
         }
     }
-    bool any = false;
-    for (int i = 0; i < LANES; i++) any |= some[i] != 0;
-    return any;
+    return v_bits(some) != 0;
 }
 
 /* Where v and u are near: du = dy times the slope at `middle`. `slopes` (rows,Fs) is anybody's. */
@@ -65,28 +56,38 @@ static void take_slopes(const cpu_trial *b, const rescaled_rows *r, size_t rows,
     }
 }
 
+INLINE vint widened(const vshort_memory *route) { return __builtin_convertvector((vshort)*route, vint); }
+
 /* z of both at the positions that outputs first .. first + rows - 1 of row `n` are charged to, to v and u (rows,Fs),
- * and which differences are too small there. */
+ * and which differences are too small there. Windows are walked through as they lie: their rows come from afar. */
 static void charge(const cpu_trial *b, size_t sequence, size_t n, size_t first, size_t rows, float *v, float *u,
                    float *distance) {
-    const int64_t pool = b->block->pool;
-    const float alike = xc_rescale_near(b->activation.kind, true), other = xc_rescale_near(b->activation.kind, false);
+    const int64_t pool = b->block->pool, length = (int64_t)b->conv_length;
+    const vfloat alike = v_set(xc_rescale_near(b->activation.kind, true));
+    const vfloat other = v_set(xc_rescale_near(b->activation.kind, false));
     for (size_t i = 0; i < rows; i++) {
         const size_t j = first + i, mine = n * b->out_length + j, its = sequence * b->out_length + j;
-        const float *z_mine = cpu_z_row(b, n, 0), *z_its = cpu_z_row(b, sequence, 0); /* (Lc,Fs) */
         const int64_t start = (int64_t)j * pool - b->block->pool_pad_left;
-        for (size_t f = 0; f < b->filters; f++) {
-            const bool its_own = b->y[its * b->filters + f] >= b->y[mine * b->filters + f];
-            const uint16_t its_route = b->route[its * b->columns + f], my_route = b->route[mine * b->columns + f];
-            const uint16_t route = its_own ? its_route : my_route;
-            const size_t at = (size_t)(start + route) * b->columns + f;
-            const bool nowhere = route == ROUTE_DROPPED; /* a window of nothing but minus infinity */
-            b->route[mine * b->columns + f] = route;
-            v[i * b->columns + f] = nowhere ? 0 : z_its[at];
-            u[i * b->columns + f] = nowhere ? 0 : z_mine[at];
-            distance[i * b->columns + f] = its_route == my_route ? alike : other;
+        const int64_t begin = start < 0 ? 0 : start, end = start + pool < length ? start + pool : length;
+        const float *z_mine = cpu_z_row(b, n, (size_t)begin), *z_its = cpu_z_row(b, sequence, (size_t)begin);
+        for (size_t f = 0; f < b->columns; f += LANES) {
+            const size_t to = i * b->columns + f, left = b->filters - f;
+            const vfloat its_y = v_load_part(b->y + its * b->filters + f, left);
+            const vfloat my_y = v_load_part(b->y + mine * b->filters + f, left);
+            vshort_memory *my_place = (vshort_memory *)(b->route + mine * b->columns + f);
+            const vint its_route = widened((const vshort_memory *)(b->route + its * b->columns + f));
+            const vint my_route = widened(my_place), route = v_select_int(its_y >= my_y, its_route, my_route);
+            vint place = v_set_int((int32_t)(begin - start));
+            vfloat found = v_set(0), its_found = v_set(0); /* they stay 0 in a window of nothing but minus infinity */
+            for (size_t row = f; row < (size_t)(end - begin) * b->columns; row += b->columns, place += 1) {
+                found = v_select(route == place, v_load(z_mine + row), found);
+                its_found = v_select(route == place, v_load(z_its + row), its_found);
+            }
+            v_store(v + to, v_where(v_before(left), its_found));
+            v_store(u + to, v_where(v_before(left), found));
+            v_store(distance + to, v_where(v_before(left), v_select(its_route == my_route, alike, other)));
+            *my_place = __builtin_convertvector(route, vshort);
         }
-        for (size_t e = i * b->columns + b->filters; e < (i + 1) * b->columns; e++) v[e] = u[e] = distance[e] = 0;
     }
 }
 

@@ -22,6 +22,7 @@
 
 typedef struct cpu_spectral {
     size_t size;     /* N; 0: the block is computed directly */
+    size_t cost;     /* multiply-adds of a sequence, whichever way */
     size_t step;     /* outputs a tile */
     size_t tiles;    /* of a sequence */
     size_t points;   /* 3 N / 2 - 1 */

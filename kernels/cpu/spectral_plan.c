@@ -24,14 +24,14 @@ static size_t cost(const cpu_trial *b, size_t n) {
 void xc_cpu_spectral_plan(cpu_trial *b) {
     cpu_spectral *s = &b->spectral;
     *s = (cpu_spectral){0};
+    s->cost = b->conv_length * b->width * b->channels * b->filters;
     if (b->block->kind != XC_BLOCK_CONV || b->width < 3) return;
-    size_t best = b->conv_length * b->width * b->channels * b->filters;
 #define SIZE(n) n,
     static const size_t sizes[] = {DFT_SIZES(SIZE)};
 #undef SIZE
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (sizes[i] > b->width && cost(b, sizes[i]) < best) {
-            best = cost(b, sizes[i]);
+        if (sizes[i] > b->width && cost(b, sizes[i]) < s->cost) {
+            s->cost = cost(b, sizes[i]);
             s->size = sizes[i];
         }
     if (s->size == 0) return;

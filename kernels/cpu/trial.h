@@ -50,6 +50,15 @@ typedef struct cpu_motif {
     float *products; /* (Lc,K 4 up to a multiple of LANES) */
 } cpu_motif;
 
+/* The input gradient from winners alone (winners.c). A slice: some vectors of channels. */
+typedef struct cpu_winners {
+    float *kernel; /* (slices,F,K,slice) of all threads; NULL: not done this way */
+
+    /* Scratch of one thread. */
+    float *sums;     /* (rows,slice) of dx, with what lies beyond its ends */
+    uint16_t *chain; /* (Lc) the first of each position's chain, then (Lp,F) the next of each filter */
+} cpu_winners;
+
 typedef struct cpu_trial {
     const xc_block *block;
     size_t batch, length, channels, width, conv_length, filters, out_length; /* N L C K Lc F Lp */
@@ -80,6 +89,7 @@ typedef struct cpu_trial {
     float *dx_skip;        /* (N,Lc,F) */
     uint64_t *clipped;     /* (1) */
     cpu_spectral spectral; /* of a convolution, with pieces of scratch */
+    cpu_winners winners;
     cpu_motif motif;
 
     /* Saved. */
@@ -200,6 +210,21 @@ void xc_cpu_motif_forward(cpu_trial *b);
 void xc_cpu_motif_backward(cpu_trial *b);
 void xc_cpu_conv_forward(cpu_trial *b);
 void xc_cpu_conv_backward(cpu_trial *b);
+
+/* winners.c: whether its way costs less by the block's shape, what it then wants, whether it is enough of what is asked
+ * for, and dx, in the place of xc_cpu_conv_backward; xc_cpu_tail_rows is not called. */
+#define xc_cpu_winners_pay XC_ISA_NAME(xc_cpu_winners_pay)
+#define xc_cpu_winners_kernel_floats XC_ISA_NAME(xc_cpu_winners_kernel_floats)
+#define xc_cpu_winners_sum_floats XC_ISA_NAME(xc_cpu_winners_sum_floats)
+#define xc_cpu_winners_chain_count XC_ISA_NAME(xc_cpu_winners_chain_count)
+#define xc_cpu_winners_suffice XC_ISA_NAME(xc_cpu_winners_suffice)
+#define xc_cpu_winners_backward XC_ISA_NAME(xc_cpu_winners_backward)
+bool xc_cpu_winners_pay(const cpu_trial *b);
+size_t xc_cpu_winners_kernel_floats(const cpu_trial *b);
+size_t xc_cpu_winners_sum_floats(const cpu_trial *b);
+size_t xc_cpu_winners_chain_count(const cpu_trial *b);
+bool xc_cpu_winners_suffice(const cpu_trial *b);
+void xc_cpu_winners_backward(cpu_trial *b);
 
 /* ranges.c: work(b, first sequence, sequences, partial sums) of every range of the batch by the threads of the team,
  * each with its own strip and keys. */

@@ -79,6 +79,27 @@ INLINE vfloat v_select(vint mask, vfloat yes, vfloat no) { return (vfloat)v_sele
 /* `value` where the mask is set, 0 elsewhere. */
 INLINE vfloat v_where(vint mask, vfloat value) { return (vfloat)(mask & (vint)value); }
 
+/* Bit i: lane i of a mask. */
+#if defined(XC_ISA_avx512)
+INLINE uint32_t v_bits(vint mask) { return _mm512_movepi32_mask((__m512i)mask); }
+#elif defined(XC_ISA_avx2)
+INLINE uint32_t v_bits(vint mask) { return (uint32_t)_mm256_movemask_ps((__m256)mask); }
+#else
+INLINE uint32_t v_bits(vint mask) {
+    uint32_t bits = 0;
+    for (int i = 0; i < LANES; i++) bits |= (uint32_t)(mask[i] & 1) << i;
+    return bits;
+}
+#endif
+
+/* 0, 1, ...; and the first `count` lanes as a mask. */
+INLINE vint v_lanes(void) {
+    vint lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane;
+}
+INLINE vint v_before(size_t count) { return v_lanes() < (int32_t)(count < LANES ? count : LANES); }
+
 /* max and min that keep a NaN of `value`; bound is a number. The instructions give their second operand then. */
 #if defined(XC_ISA_avx512)
 INLINE vfloat v_at_least(vfloat value, vfloat bound) { return _mm512_max_ps(bound, value); }
