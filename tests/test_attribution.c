@@ -407,6 +407,71 @@ static void test_threads(void **state) {
     free_network(&network);
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* The CPU as a device of `room` bytes, of which the most that were taken at once are kept. */
+static struct { size_t taken, most, room; } memory;
+enum { HEADER = 64 };
+
+static void *take_memory(const xc_backend *backend, size_t bytes) {
+    if (memory.taken + bytes > memory.room) return NULL;
+    char *block = cpu->allocate(backend, bytes + HEADER);
+    memcpy(block, &bytes, sizeof bytes);
+    memory.taken += bytes;
+    if (memory.taken > memory.most) memory.most = memory.taken;
+    return block + HEADER;
+}
+
+static void give_memory(const xc_backend *backend, void *at) {
+    size_t bytes;
+    char *block = (char *)at - HEADER;
+    memcpy(&bytes, block, sizeof bytes);
+    memory.taken -= bytes;
+    cpu->release(backend, block);
+}
+
+/* Where memory is short less is done at a time, to the same results; where it is not enough for one, one line. */
+static void test_short_memory(void **state) {
+    (void)state;
+    enum { COUNT = 20 };
+    xc_network network = zoo_network("cnn-local", "exponential");
+    xc_split split = random_split(COUNT, (uint32_t)network.model.length, CLASSES, 13);
+    xc_backend small = *cpu;
+    small.allocate = take_memory;
+    small.release = give_memory;
+    for (int method = 0; method < XC_METHOD_COUNT; method++) {
+        const xc_attribution_settings settings = settings_of((xc_attribution_method)method);
+        results all = attribute(&network, cpu, &split, COUNT, &settings, 1);
+        memory.taken = memory.most = 0;
+        memory.room = SIZE_MAX;
+        results free_of_limits = attribute(&network, &small, &split, COUNT, &settings, 1);
+        const size_t wanted = memory.most;
+        for (int part = 2; part <= (method == XC_MUTAGENESIS ? 2 : 4); part++) {
+            memory.room = wanted / (size_t)part;
+            memory.most = 0;
+            results less = attribute(&network, &small, &split, COUNT, &settings, 1);
+            assert_in_range(memory.most, 1, memory.room);
+            assert_memory_equal(all.hypothetical, less.hypothetical, COUNT * all.floats * sizeof(float));
+            assert_memory_equal(all.contributions, less.contributions, COUNT * all.floats * sizeof(float));
+            assert_memory_equal(all.gap, less.gap, COUNT * sizeof(float));
+            assert_int_equal(memory.taken, 0);
+            free_results(&less);
+        }
+        memory.room = wanted / 1000;
+        const uint32_t index = 0;
+        xc_error error = {0};
+        results nothing = {0};
+        assert_int_equal(xc_attribute(&network, &small, &split, &index, 1, &settings, 1, keep, &nothing, &error),
+                         XC_MEMORY);
+        if (!strstr(error.text, "no memory for")) fail_msg("\"%s\"", error.text);
+        assert_int_equal(memory.taken, 0);
+        free_results(&free_of_limits);
+        free_results(&all);
+    }
+    xc_split_free(&split);
+    free_network(&network);
+}
+
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void refuse(const xc_network *network, const xc_split *split, const xc_attribution_settings *settings,
@@ -454,7 +519,7 @@ int main(void) {
         cmocka_unit_test(test_mutagenesis),  cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
         cmocka_unit_test(test_path_sums),    cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_hidden_layer), cmocka_unit_test(test_importance),    cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_short_memory), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_backend, NULL);
 }

@@ -93,10 +93,44 @@ static xc_status run_round(attribution_run *run, xc_error *error) {
     return XC_OK;
 }
 
+static void close_workers(attribution_run *run) {
+    for (int i = 0; run->worker && i < run->threads; i++) {
+        xc_worker_close(&run->worker[i]);
+        run->worker[i] = (xc_worker){0};
+    }
+}
+
+/* Closes all workers; whether less can be done at a time, by one thread of a device, then by halves. */
+static bool shrink(attribution_run *run) {
+    xc_explanation *what = &run->what;
+    int32_t *const sizes[] = {&what->sequences, &what->pairs, &what->substitutions};
+    bool any = false;
+    close_workers(run);
+    if (!what->backend->host_memory && run->threads > 1) {
+        run->threads = 1;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        any |= *sizes[i] > 1;
+        *sizes[i] = (*sizes[i] + 1) / 2;
+    }
+    return any;
+}
+
+/* A round, with less at a time where memory is too little for the workers, who open in the first. */
+static xc_status fit_round(attribution_run *run, xc_error *error) {
+    xc_status status;
+    do {
+        atomic_store(&run->failed, false);
+        status = run_round(run, error);
+    } while (status == XC_MEMORY && shrink(run));
+    return status;
+}
+
 static xc_status run_rounds(attribution_run *run, xc_attribution_sink *sink, void *context, xc_error *error) {
     xc_status status = XC_OK;
     for (; run->first < run->count; run->first = run->end) {
-        XC_TRY(run_round(run, error));
+        XC_TRY(fit_round(run, error));
         const xc_attribution_part part = {.first = run->first,
                                           .count = run->end - run->first,
                                           .hypothetical = run->round.hypothetical,
@@ -162,7 +196,7 @@ fail:
 }
 
 static void close_run(attribution_run *run) {
-    for (int i = 0; run->worker && i < run->threads; i++) xc_worker_close(&run->worker[i]);
+    close_workers(run);
     free(run->worker);
     free(run->error);
     xc_windows_free(&run->windows);
