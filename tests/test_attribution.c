@@ -433,7 +433,7 @@ static void give_memory(const xc_backend *backend, void *at) {
 /* Where memory is short less is done at a time, to the same results; where it is not enough for one, one line. */
 static void test_short_memory(void **state) {
     (void)state;
-    enum { COUNT = 20 };
+    enum { COUNT = 100 };
     xc_network network = zoo_network("cnn-local", "exponential");
     xc_split split = random_split(COUNT, (uint32_t)network.model.length, CLASSES, 13);
     xc_backend small = *cpu;

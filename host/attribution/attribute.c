@@ -6,11 +6,11 @@
 
 #include "windows.h"
 
-/* Rows of a batch that keep a core's products busy and its second cache not too full. */
-#define ROWS_AT_A_TIME 100
-
-/* Substitutions at a time: what the second cache holds, and what fills a device. */
+/* Rows of a batch, and substitutions: what keeps a core's products busy and its second cache not too full, and what
+ * fills a device. */
+#define HOST_ROWS 100
 #define HOST_SUBSTITUTIONS 192
+#define DEVICE_ROWS 1000
 #define DEVICE_SUBSTITUTIONS 2048
 
 /* One prepares what the other computes: more threads would only take more of a device's memory. */
@@ -153,18 +153,24 @@ static int32_t references_of(const xc_attribution_settings *settings) {
 }
 
 static int32_t at_least_one(int32_t number) { return number > 1 ? number : 1; }
+static int32_t at_most(int32_t number, size_t most) { return (size_t)number < most ? number : (int32_t)most; }
 
 /* How much is done at a time, and by how many threads; nothing of it changes a result. */
 static void choose_sizes(attribution_run *run, int threads) {
     xc_explanation *what = &run->what;
     const bool on_host = what->backend->host_memory;
+    const int32_t rows = on_host ? HOST_ROWS : DEVICE_ROWS;
     what->references = references_of(what->settings);
-    what->sequences = at_least_one(ROWS_AT_A_TIME / (what->references + 1));
-    if (what->settings->method == XC_MUTAGENESIS) what->sequences = MUTATED_SEQUENCES;
-    what->pairs = at_least_one(ROWS_AT_A_TIME / (int32_t)at_least_one((int32_t)what->settings->steps));
-    if (what->settings->method != XC_INTEGRATED_GRADIENTS) what->pairs = 0;
-    if (what->settings->method == XC_MUTAGENESIS)
+    what->sequences = at_least_one(rows / (what->references + 1));
+    if (what->settings->method == XC_MUTAGENESIS) {
+        what->sequences = MUTATED_SEQUENCES;
         what->substitutions = on_host ? HOST_SUBSTITUTIONS : DEVICE_SUBSTITUTIONS;
+    }
+    what->sequences = at_least_one(at_most(what->sequences, run->count));
+    if (what->settings->method == XC_INTEGRATED_GRADIENTS) {
+        what->pairs = at_least_one(rows / (int32_t)at_least_one((int32_t)what->settings->steps));
+        what->pairs = at_most(what->pairs, (size_t)what->sequences * (size_t)what->references);
+    }
     if (threads < 1) threads = xc_core_count();
     if (!on_host && threads > DEVICE_THREADS) threads = DEVICE_THREADS;
     const size_t groups = (run->count + (size_t)what->sequences - 1) / (size_t)what->sequences;

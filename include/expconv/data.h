@@ -164,8 +164,8 @@ xc_status xc_maps_read(xc_maps *maps, size_t row, uint8_t *codes, float *contrib
 /* The text of an attribute, cut to `size`; empty where there is none. */
 void xc_maps_word(const xc_maps *maps, const char *attribute, char *word, size_t size);
 
-/* One array (count,4,length) of float32 as NumPy's .npz, key arr_0, whole or not at all; rows come one after another.
- * Memory does not grow with `count`; the disk holds the array twice until discard, which is always the last call. */
+/* One array (count,4,length) of float32 as NumPy's .npz, key arr_0, whole or not at all; rows come one after another,
+ * no more than `count`, which commit demands. Memory does not grow with `count`; the disk holds the array twice until discard, which is always the last call. */
 typedef struct xc_npz xc_npz;
 xc_status xc_npz_create(const char *path, size_t count, uint32_t length, xc_npz **npz, xc_error *error);
 xc_status xc_npz_write(xc_npz *npz, const float *values, size_t rows, xc_error *error);
