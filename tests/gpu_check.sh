@@ -12,7 +12,8 @@
 # It goes on after a part that fails, ends with a table, and succeeds when every part has passed. All that it prints is
 # added to build/gpu-check.log (GPU_CHECK_LOG: another FILE.log). GPU_CHECK_SEQUENCES (3000), GPU_CHECK_EPOCHS (3),
 # GPU_CHECK_SEEDS (1) and GPU_CHECK_MODELS (cnn-2, cnn-50) are the training's size, GPU_CHECK_SECONDS (3600) the most
-# that a part may take, GPU_CHECK_BENCH further arguments of the benches. $EXPCONV_CUDA names another backend than the one it builds.
+# that a part may take, GPU_CHECK_BENCH further arguments of the benches. $EXPCONV_CUDA names another backend than the
+# one it builds.
 set -u -o pipefail
 PARTS=${GPU_CHECK_PARTS:-ops golden maps memcheck racecheck initcheck synccheck training bench}
 CUDA=${CUDA:-/usr/local/cuda}
@@ -150,7 +151,9 @@ bench() {
         return $SKIPPED
     fi
     build "${able[@]/#/build/bench/}" || return 1
-    for name in "${able[@]}"; do "build/bench/$name" --device cuda ${GPU_CHECK_BENCH:-} || { echo "bench: $name failed"; status=1; }; done
+    for name in "${able[@]}"; do
+        "build/bench/$name" --device cuda ${GPU_CHECK_BENCH:-} || { echo "bench: $name failed"; status=1; }
+    done
     return $status
 }
 
