@@ -250,12 +250,35 @@ static void test_log_as_json(void **state) {
     outcome refused = run("devices --log-json %s", in_folder("no/such/folder.json"));
     assert_refused(&refused, 1, "folder.json", NULL);
     end(&refused);
+    /* Nothing is added to a file that is no log. */
+    const char *data = write_text("data.txt", "mine\n");
+    outcome other = run("devices --log-json %s", data);
+    assert_refused(&other, 2, "data.txt: is not a log of JSON lines", NULL);
+    char *text = read_text(data);
+    assert_string_equal(text, "mine\n");
+    free(text);
+    end(&other);
+}
+
+/* What is read is not written over, by whatever name. */
+static void test_out_is_not_an_input(void **state) {
+    (void)state;
+    if (!exists(MOTIFS)) skip();
+    write_text("motifs.meme", "MEME version 4\n");
+    assert_int_equal(symlink("motifs.meme", in_folder("link.meme")), 0);
+    outcome same = run("simulate --task motifs --motifs %s --out %s", in_folder("motifs.meme"), in_folder("link.meme"));
+    assert_refused(&same, 2, "link.meme: that file is read here; name another", NULL);
+    char *text = read_text(in_folder("motifs.meme"));
+    assert_string_equal(text, "MEME version 4\n");
+    free(text);
+    end(&same);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_overview),
         IN_FOLDER(test_version),
+        IN_FOLDER(test_out_is_not_an_input),
         IN_FOLDER(test_help_of_each_command),
         IN_FOLDER(test_help_has_every_option_and_its_default),
         IN_FOLDER(test_unknown_words),

@@ -336,6 +336,22 @@ static void test_refusals(void **state) {
     refuse("--method saliency", 1, "weights.h5");
 }
 
+/* Nor is the data of the training, which the command line does not name, written over. */
+static void test_data_is_kept(void **state) {
+    (void)state;
+    train_network();
+    static const char *const commands[] = {"attribute %s --quiet --method saliency --out %s",
+                                           "importance %s --quiet --motif ACGT --out %s"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        outcome tried = run(commands[i], in_folder("out"), in_folder("data.h5"));
+        assert_refused(&tried, 2, "data.h5: that file is read here; name another", NULL);
+        end(&tried);
+    }
+    outcome still = run("attribute %s --quiet --method saliency --out %s", in_folder("out"), in_folder("maps.h5"));
+    assert_done(&still);
+    end(&still);
+}
+
 static void test_full_disk(void **state) {
     (void)state;
     train_network();
@@ -439,9 +455,11 @@ static void test_sweep_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets), IN_FOLDER(test_refusals),
-        IN_FOLDER(test_full_disk),      IN_FOLDER(test_interrupt),           IN_FOLDER(test_modisco),
-        IN_FOLDER(test_logos),          IN_FOLDER(test_importance),          IN_FOLDER(test_sweep),
+        IN_FOLDER(test_methods),        IN_FOLDER(test_classes_and_subsets),
+        IN_FOLDER(test_refusals),       IN_FOLDER(test_data_is_kept),
+        IN_FOLDER(test_full_disk),      IN_FOLDER(test_interrupt),
+        IN_FOLDER(test_modisco),        IN_FOLDER(test_logos),
+        IN_FOLDER(test_importance),     IN_FOLDER(test_sweep),
         IN_FOLDER(test_sweep_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

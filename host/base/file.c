@@ -190,6 +190,12 @@ xc_status xc_make_folder(const char *path, xc_error *error) {
 
 bool xc_path_exists(const char *path) { return access(path, F_OK) == 0; }
 
+bool xc_path_same_file(const char *path, const char *other) {
+    struct stat one, two;
+    if (stat(path, &one) != 0 || stat(other, &two) != 0) return false;
+    return S_ISREG(one.st_mode) && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
 char *xc_path_join(const char *folder, const char *name) {
     char *path;
     const size_t length = strlen(folder);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,8 +72,19 @@ void xc_log(xc_log_level level, const char *format, ...) {
 
 void xc_log_set_quiet(bool quiet) { state.quiet = quiet; }
 
+/* Whether a file has content that no log begins with. */
+static bool holds_else(const char *path) {
+    FILE *stream = fopen(path, "r");
+    const int first = stream ? fgetc(stream) : EOF;
+    if (stream) fclose(stream);
+    return first != EOF && first != '{';
+}
+
 xc_status xc_log_open_json(const char *path, xc_error *error) {
+    struct stat about;
     xc_log_close();
+    if (lstat(path, &about) == 0 && S_ISREG(about.st_mode) && holds_else(path))
+        return xc_fail(error, XC_USAGE, "%s: is not a log of JSON lines; name another", path);
     state.json = fopen(path, "a");
     if (!state.json) return xc_fail(error, XC_IO, "%s: cannot write the log: %s", path, strerror(errno));
     return XC_OK;

@@ -136,6 +136,25 @@ fail:
     return status;
 }
 
+xc_status cli_keep(const cli_arguments *arguments, const char *input, xc_error *error) {
+    const char *out = cli_value(arguments, "out");
+    if (!out || !input || !xc_path_same_file(out, input)) return XC_OK;
+    return xc_fail(error, XC_USAGE, "--out %s: that file is read here; name another", out);
+}
+
+/* Nothing that the command line asks to read is written over. */
+static xc_status keep_inputs(const cli_arguments *arguments, xc_error *error) {
+    xc_status status = XC_OK;
+    XC_TRY(cli_keep(arguments, arguments->operand, error));
+    XC_TRY(cli_keep(arguments, arguments->second, error));
+    for (int i = 0; i < arguments->given_count; i++) {
+        const cli_given *given = &arguments->given[i];
+        if (strcmp(given->name, "out") != 0) XC_TRY(cli_keep(arguments, given->value, error));
+    }
+fail:
+    return status;
+}
+
 xc_status cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *arguments, xc_error *error) {
     xc_status status = XC_OK;
     *arguments = (cli_arguments){0};
@@ -143,6 +162,7 @@ xc_status cli_parse(const cli_command *command, int argc, char **argv, cli_argum
     XC_TRY(read_options(command, argc, argv, arguments, error));
     if (arguments->help) return XC_OK;
     XC_TRY(read_operand(command, argc, argv, arguments, error));
+    XC_TRY(keep_inputs(arguments, error));
     XC_TRY(read_common(arguments, error));
 fail:
     return status;

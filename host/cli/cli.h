@@ -63,6 +63,10 @@ bool cli_has(const cli_arguments *arguments, const char *name);
 /* The last value given for an option; it must be there. */
 xc_status cli_required(const cli_arguments *arguments, const char *name, const char **value, xc_error *error);
 
+/* Refuses an --out that names the plain file `input` (NULL: none), which is read. The command line's own files are seen
+ * to; this is for those that are found elsewhere. */
+xc_status cli_keep(const cli_arguments *arguments, const char *input, xc_error *error);
+
 /* A finite number, at least 0; *number is left alone when the option was not given. */
 xc_status cli_real(const cli_arguments *arguments, const char *name, double *number, xc_error *error);
 

@@ -34,6 +34,7 @@ xc_status cli_read_split(const cli_arguments *arguments, const char *path, const
     const char *const trained_y[] = {data->train_y, data->valid_y, data->test_y};
     xc_data_names names = {0};
     memset(dataset, 0, sizeof *dataset);
+    XC_TRY(cli_keep(arguments, path, error));
     XC_TRY(cli_choice(arguments, "split", words, &split, error));
     *which = (xc_split_name)split;
     names.x[split] = cli_value(arguments, "x") ? cli_value(arguments, "x") : trained_x[split];

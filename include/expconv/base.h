@@ -86,7 +86,8 @@ void xc_log(xc_log_level level, const char *format, ...) __attribute__((format(p
 /* Quiet keeps warnings and errors only. */
 void xc_log_set_quiet(bool quiet);
 
-/* Appends every message to `path` as one JSON object a line: time, level, text. Closed by xc_log_close. */
+/* Appends every message to `path` as one JSON object a line: time, level, text. A file that begins otherwise is left
+ * alone (XC_USAGE). Closed by xc_log_close. */
 xc_status xc_log_open_json(const char *path, xc_error *error);
 void xc_log_close(void);
 
@@ -122,6 +123,9 @@ xc_status xc_file_read(const char *path, size_t limit, char **text, size_t *size
 xc_status xc_make_folder(const char *path, xc_error *error);
 
 bool xc_path_exists(const char *path);
+
+/* Whether both name one plain file that is there, by whatever links and folders. */
+bool xc_path_same_file(const char *path, const char *other);
 
 /* "folder/name" in fresh memory to be freed; NULL when there is none. */
 char *xc_path_join(const char *folder, const char *name);
