@@ -214,6 +214,13 @@ static int count_of(const char *text, const char *part) {
     return count;
 }
 
+/* Puts other sequences in the place of the test set's. */
+static void change_sequences(const char *path) {
+    float *x = one_hot(1, TEST);
+    put(path, "X_test", 3, (hsize_t[]){TEST, 4, LENGTH}, x);
+    free(x);
+}
+
 static void test_logos(void **state) {
     (void)state;
     train_network();
@@ -257,6 +264,19 @@ static void test_logos(void **state) {
         assert_refused(&tried, bad[i].status, bad[i].part, NULL);
         end(&tried);
     }
+    make_data("moved.h5");
+    put_truth(in_folder("moved.h5"), TEST);
+    change_sequences(in_folder("moved.h5"));
+    outcome moved =
+        run("logos %s --quiet --data %s --out %s", in_folder("0.h5"), in_folder("moved.h5"), in_folder("no"));
+    assert_refused(&moved, 1, "moved.h5: its sequence 0 is not that of the maps", NULL);
+    end(&moved);
+    change_sequences(in_folder("data.h5"));
+    outcome changed = run("logos %s --sequence 3 --out %s", in_folder("0.h5"), in_folder("changed"));
+    assert_done(&changed);
+    assert_contains(changed.err, "its sequence 3 is not that of the maps any more; no ground truth is drawn");
+    end(&changed);
+
     outcome tried = run("logos %s --quiet --out %s", in_folder("data.h5"), in_folder("no"));
     assert_refused(&tried, 1, "it is not the maps of one class by expconv attribute", NULL);
     end(&tried);

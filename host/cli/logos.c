@@ -29,6 +29,9 @@ typedef struct logos_run {
     uint8_t *codes, *other;        /* (L) */
     uint64_t from, to, line;       /* positions from .. to - 1 */
     xc_truth *truth;               /* NULL: none */
+    xc_dataset dataset;            /* the sequences that it is of */
+    const xc_split *split;
+    char data[1024]; /* the file of both */
 } logos_run;
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -74,28 +77,38 @@ fail:
     return status;
 }
 
+static void drop_truth(logos_run *run) {
+    xc_truth_close(run->truth);
+    xc_dataset_free(&run->dataset);
+    run->truth = NULL;
+}
+
+static xc_status read_truth(logos_run *run, xc_split_name split, xc_error *error) {
+    xc_status status;
+    XC_TRY(xc_dataset_read(run->data, NULL, 1u << split, false, 0, &run->dataset, error));
+    run->split = &run->dataset.split[split];
+    if (run->split->dna.length != xc_maps_length(run->maps[0]))
+        return xc_fail(error, XC_INPUT, "%s: its sequences have another length than the maps", run->data);
+    XC_TRY(xc_truth_open(run->data, split, run->split, &run->truth, error));
+fail:
+    return status;
+}
+
 /* The truth is drawn where there is one; only where a file was named must there be. */
 static xc_status open_truth(logos_run *run, xc_error *error) {
-    char path[1024], word[16];
-    xc_dataset dataset = {0};
+    char word[16];
     xc_error none = {0};
     xc_split_name split = XC_TEST;
     const char *named = cli_value(run->arguments, "data");
-    xc_maps_word(run->maps[0], "data", path, sizeof path);
+    xc_maps_word(run->maps[0], "data", run->data, sizeof run->data);
     xc_maps_word(run->maps[0], "split", word, sizeof word);
-    if (named) snprintf(path, sizeof path, "%s", named);
+    if (named) snprintf(run->data, sizeof run->data, "%s", named);
     for (int s = 0; s < XC_SPLIT_COUNT; s++)
         if (strcmp(word, xc_split_word((xc_split_name)s)) == 0) split = (xc_split_name)s;
-    xc_status status = xc_dataset_read(path, NULL, 0, false, 1, &dataset, &none);
-    if (status == XC_OK) {
-        const xc_split_header *header = &dataset.header[split];
-        const xc_split shape = {.dna = {.sequences = (uint32_t)header->sequences, .length = (uint32_t)header->length}};
-        status = header->length == xc_maps_length(run->maps[0])
-                     ? xc_truth_open(path, split, &shape, &run->truth, &none)
-                     : xc_fail(&none, XC_INPUT, "%s: its sequences have another length than the maps", path);
-    }
-    xc_dataset_free(&dataset);
-    if (status == XC_OK || !named) return XC_OK;
+    const xc_status status = read_truth(run, split, &none);
+    if (status == XC_OK) return XC_OK;
+    drop_truth(run);
+    if (!named && status != XC_INTERRUPTED) return XC_OK;
     if (error) *error = none;
     return status;
 }
@@ -120,6 +133,30 @@ static void cut(const logos_run *run, bool bases_alone, float *to) {
         }
 }
 
+/* Whether the truth's file has this sequence, whose bases are in `codes`, under this index. */
+static bool is_of_truth(const logos_run *run, uint32_t index) {
+    if ((index & ~XC_REVERSE_COMPLEMENT) >= run->split->dna.sequences) return false;
+    xc_dna_unpack(&run->split->dna, index, run->other);
+    return memcmp(run->codes, run->other, run->split->dna.length) == 0;
+}
+
+/* The truth of a sequence to the last of `values`, unless the file was changed since its maps were made. */
+static xc_status take_truth(logos_run *run, uint32_t index, xc_error *error) {
+    const uint32_t number = index & ~XC_REVERSE_COMPLEMENT;
+    if (!is_of_truth(run, index)) {
+        if (cli_value(run->arguments, "data"))
+            return xc_fail(error, XC_INPUT, "%s: its sequence %u is not that of the maps; name the file they are of",
+                           run->data, number);
+        xc_log(XC_LOG_WARNING, "%s: its sequence %u is not that of the maps any more; no ground truth is drawn",
+               run->data, number);
+        drop_truth(run);
+        return XC_OK;
+    }
+    const xc_status status = xc_truth_read(run->truth, index, run->row, error);
+    if (status == XC_OK) cut(run, false, run->values[MOST_FILES]);
+    return status;
+}
+
 static xc_status draw(logos_run *run, const char *folder, uint32_t index, xc_error *error) {
     xc_status status = XC_OK;
     xc_attribution_track tracks[MOST_FILES + 1];
@@ -137,12 +174,10 @@ static xc_status draw(logos_run *run, const char *folder, uint32_t index, xc_err
         cut(run, true, run->values[i]);
         tracks[count++] = (xc_attribution_track){.label = run->label[i], .values = run->values[i]};
     }
-    if (run->truth) {
-        XC_TRY(xc_truth_read(run->truth, index, run->row, error));
-        cut(run, false, run->values[MOST_FILES]);
+    if (run->truth) XC_TRY(take_truth(run, index, error));
+    if (run->truth)
         tracks[count++] =
             (xc_attribution_track){.label = "ground truth", .values = run->values[MOST_FILES], .information = true};
-    }
     snprintf(name, sizeof name, "sequence-%u%s", number, index == number ? "" : "-reverse");
     snprintf(title, sizeof title, "Sequence %u%s", number, index == number ? "" : ", reverse complement");
     stem = xc_path_join(folder, name);
@@ -206,7 +241,7 @@ static xc_status run(const cli_arguments *arguments, xc_error *error) {
 fail:
     for (int i = 0; i < MOST_FILES; i++) xc_maps_close(work.maps[i]);
     for (int i = 0; i <= MOST_FILES; i++) free(work.values[i]);
-    xc_truth_close(work.truth);
+    drop_truth(&work);
     free(work.row);
     free(work.codes);
     free(work.other);
