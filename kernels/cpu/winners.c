@@ -73,11 +73,11 @@ static void make_chains(const cpu_trial *b, size_t n) {
     memset(first, 0xFF, b->conv_length * sizeof *first);
     for (size_t j = 0; j < b->out_length; j++, next += b->filters) {
         const size_t output = n * b->out_length + j;
-        uint16_t *window = first + j * (size_t)b->block->pool - (size_t)b->block->pool_pad_left;
+        const int64_t start = (int64_t)j * b->block->pool - b->block->pool_pad_left; /* may be before 0; no winner is */
         for (size_t f = 0; f < b->filters; f += LANES)
             for (uint32_t bits = scale_winners(b, output, f); bits != 0; bits &= bits - 1) {
                 const size_t filter = f + (size_t)__builtin_ctz(bits);
-                uint16_t *at = window + b->route[output * b->columns + filter];
+                uint16_t *at = first + (start + b->route[output * b->columns + filter]);
                 next[filter] = *at;
                 *at = (uint16_t)filter;
             }
