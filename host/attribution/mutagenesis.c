@@ -41,7 +41,7 @@ static xc_status open_layer(const xc_worker *worker, xc_mutator *mutator, int32_
     xc_status status;
     const xc_explanation *what = worker->what;
     const xc_window *window = &what->windows->window[i];
-    const xc_layer *layer = &what->network->model.layer[i];
+    const xc_layer *layer = &what->windows->model->layer[i];
     const xc_block *block = &window->model.layer[0].block;
     const size_t input = (size_t)mutator->most * (size_t)block->length * (size_t)block->channels;
     const xc_trial_state *whole = &what->network->state;
@@ -64,7 +64,7 @@ fail:
 xc_status xc_mutator_open(xc_worker *worker, xc_error *error) {
     xc_status status;
     const xc_explanation *what = worker->what;
-    const size_t layers = (size_t)what->windows->layers, most = (size_t)what->substitutions;
+    const size_t layers = (size_t)what->windows->model->layer_count, most = (size_t)what->substitutions;
     xc_mutator *mutator;
     XC_TRY(xc_allocate(&worker->mutator, 1, sizeof *worker->mutator, "mutagenesis", error));
     mutator = worker->mutator;
@@ -80,10 +80,11 @@ xc_status xc_mutator_open(xc_worker *worker, xc_error *error) {
     XC_TRY(xc_allocate(&mutator->codes, (size_t)what->windows->window[0].model.length, 1, "mutagenesis", error));
     for (size_t v = 0; v < most; v++) mutator->index[v] = (uint32_t)v;
     XC_TRY(take(worker, &mutator->which, most, error));
-    XC_TRY(xc_pack_create(what->backend, &what->network->model, 1, what->sequences, XC_FOR_ATTRIBUTION, &mutator->whole,
+    XC_TRY(xc_pack_create(what->backend, what->windows->model, 1, what->sequences, XC_FOR_ATTRIBUTION, &mutator->whole,
                           error));
     xc_pack_set(mutator->whole, 0, &what->network->state, &what->activation, 0);
-    for (int32_t i = 0; i < (int32_t)layers; i++) XC_TRY(open_layer(worker, mutator, i, error));
+    for (int32_t i = 0; i < (int32_t)layers; i++)
+        if (!what->windows->window[i].is_pool) XC_TRY(open_layer(worker, mutator, i, error));
 fail:
     return status;
 }
@@ -92,7 +93,7 @@ void xc_mutator_close(xc_worker *worker) {
     xc_mutator *mutator = worker->mutator;
     if (mutator == NULL) return;
     const xc_backend *backend = worker->what->backend;
-    for (int32_t i = 0; mutator->input_start && i < worker->what->windows->layers; i++) {
+    for (int32_t i = 0; mutator->input_start && i < worker->what->windows->model->layer_count; i++) {
         void *const memory[] = {mutator->input[i], mutator->skip[i], mutator->start[i], mutator->input_start[i]};
         xc_pack_free(mutator->layer[i]);
         for (size_t m = 0; m < sizeof memory / sizeof *memory; m++)
@@ -127,18 +128,24 @@ static xc_status splice(const xc_worker *worker, int32_t count, int32_t i, int32
                         xc_error *error) {
     const xc_mutator *mutator = worker->mutator;
     const xc_backend *backend = worker->what->backend;
-    const xc_block *block = &worker->what->windows->window[i].model.layer[0].block;
-    const xc_block *from = &worker->what->network->model.layer[producer].block;
+    const xc_windows *windows = worker->what->windows;
+    const xc_block *block = &windows->window[i].model.layer[0].block;
+    const int32_t computed = windows->window[producer].is_pool ? windows->model->layer[producer].input : producer;
+    const xc_block *from = &windows->model->layer[producer].block;
     const bool flat = block->kind == XC_BLOCK_DENSE; /* reads all that there is */
     const xc_splice_args args = {
         .rows = count,
-        .length = from->out_length,
+        .length = from->conv_length,
         .channels = from->filters,
-        .base = xc_pack_layer_output(mutator->whole, producer),
+        .base = xc_pack_layer_output(mutator->whole, computed),
         .which = mutator->which,
-        .changed_length = worker->what->windows->window[producer].length,
-        .changed = xc_pack_output(mutator->layer[producer]),
-        .changed_start = mutator->start[producer],
+        .changed_length = windows->window[computed].length,
+        .changed = xc_pack_output(mutator->layer[computed]),
+        .changed_start = mutator->start[computed],
+        .pool = from->pool,
+        .pool_pad_left = from->pool_pad_left,
+        .pooled_length = from->out_length,
+        .pooled = xc_pack_layer_output(mutator->whole, producer),
         .out_length = flat ? from->out_length : block->length,
         .out = out,
         .out_start = mutator->input_start[i],
@@ -179,13 +186,14 @@ fail:
 /* Logits of the substitutions, to worker->logits. */
 static xc_status compute(const xc_worker *worker, int32_t count, xc_error *error) {
     xc_status status;
-    const xc_model *model = &worker->what->network->model;
+    const xc_model *model = worker->what->windows->model;
     xc_mutator *mutator = worker->mutator;
     send_starts(worker, count, mutator->which, NULL);
     XC_TRY(first_layer(worker, count, error));
     for (int32_t i = 0; i < model->layer_count; i++) {
         const xc_window *window = &worker->what->windows->window[i];
         const xc_layer *layer = &model->layer[i];
+        if (window->is_pool) continue;
         send_starts(worker, count, mutator->start[i], window->start);
         send_starts(worker, count, mutator->input_start[i], window->input_start);
         if (layer->input < 0) continue;

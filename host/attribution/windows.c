@@ -1,7 +1,8 @@
 /* windows.c: the reach of one changed base. With taps 0 .. K - 1 a change of positions a .. b of the input is one of
- * positions a + pad - (K - 1) .. b + pad of a convolution, and of the pools that these are in. Of each layer as many
- * outputs are computed as the widest reach has, for every change, so that changes make batches; where that is all there
- * are, or a pool is not whole, the layer is computed as it is.
+ * positions a + pad - (K - 1) .. b + pad of a convolution, and of the pooled windows that these are in. Of each layer
+ * as many outputs are computed as the widest reach has, for every change, so that changes make batches; where that is
+ * all there are, the layer is computed as it is. Pools are layers of their own: a change reaches fewer positions than
+ * the windows have that these are in, and the others are as they were.
  */
 #include "windows.h"
 
@@ -33,37 +34,34 @@ static reach both(reach a, reach b) {
     return (reach){smaller(a.begin, b.begin), larger(a.end, b.end)};
 }
 
-/* Whether `length` outputs can be had from a part of the input. */
-static bool can_cut(const xc_block *block, int32_t length) {
-    const bool whole_pools = block->pool_pad_left == 0 && block->out_length * block->pool <= block->conv_length;
-    return block->kind != XC_BLOCK_DENSE && whole_pools && length < block->out_length;
-}
-
 /* The layer for `length` outputs, and where it reads and writes for each reach (L). */
 static void cut_layer(xc_window *window, const reach *reached, int32_t positions) {
     xc_block *block = &window->model.layer[0].block;
     int32_t length = 1;
     for (int32_t p = 0; p < positions; p++) length = larger(length, reached[p].end - reached[p].begin);
-    const bool cut = can_cut(block, length);
+    const bool cut = block->kind != XC_BLOCK_DENSE && length < block->out_length;
     window->length = cut ? length : block->out_length;
     for (int32_t p = 0; p < positions; p++) {
         window->start[p] = smaller(reached[p].begin, block->out_length - window->length);
-        window->input_start[p] = cut ? window->start[p] * block->pool - block->pad_left : 0;
+        window->input_start[p] = cut ? window->start[p] - block->pad_left : 0;
     }
     if (!cut) return;
-    block->conv_length = length * block->pool;
-    block->out_length = length;
-    block->length = block->conv_length + block->width - 1;
+    block->conv_length = block->out_length = length;
+    block->length = length + block->width - 1;
     block->pad_left = 0;
     window->model.length = block->length; /* of DNA, of the first layer */
     window->model.classes = length * block->filters;
 }
 
-xc_status xc_windows_make(const xc_model *model, xc_windows *windows, xc_error *error) {
+xc_status xc_windows_make(const xc_model *network, xc_windows *windows, xc_error *error) {
     xc_status status;
     reach *reached = NULL; /* (layers,L) */
-    const int32_t positions = model->length;
-    *windows = (xc_windows){.layers = model->layer_count, .sequence_length = positions};
+    const xc_model *model;
+    const int32_t positions = network->length;
+    *windows = (xc_windows){0};
+    XC_TRY(xc_allocate(&windows->model, 1, sizeof *windows->model, "a model", error));
+    XC_TRY(xc_model_part_pools(network, windows->model, error));
+    model = windows->model;
     XC_TRY(xc_allocate(&windows->window, (size_t)model->layer_count, sizeof *windows->window, "windows", error));
     XC_TRY(xc_allocate(&reached, (size_t)model->layer_count * (size_t)positions, sizeof *reached, "windows", error));
     for (int32_t i = 0; i < model->layer_count; i++) {
@@ -79,7 +77,8 @@ xc_status xc_windows_make(const xc_model *model, xc_windows *windows, xc_error *
             if (layer->skip >= 0) in = both(in, reached[(size_t)layer->skip * (size_t)positions + (size_t)p]);
             mine[p] = through(&layer->block, in);
         }
-        cut_layer(window, mine, positions);
+        window->is_pool = layer->block.pool > 1;
+        if (!window->is_pool) cut_layer(window, mine, positions);
     }
 fail:
     free(reached);
@@ -87,10 +86,11 @@ fail:
 }
 
 void xc_windows_free(xc_windows *windows) {
-    for (int32_t i = 0; windows->window && i < windows->layers; i++) {
+    for (int32_t i = 0; windows->window && i < windows->model->layer_count; i++) {
         free(windows->window[i].start);
         free(windows->window[i].input_start);
     }
     free(windows->window);
+    free(windows->model);
     *windows = (xc_windows){0};
 }

@@ -5,22 +5,24 @@
 
 #include "room.h"
 
-/* One layer of the network, computed anew for changed inputs. Positions it does not compute are as they were. */
+/* One layer of the network, computed anew for changed inputs. Positions it does not compute are as they were. A pool is
+ * a layer of its own, which nobody computes: who reads it finds the largest himself (xc_splice_args). */
 typedef struct xc_window {
+    bool is_pool;               /* there is nothing but the model */
     xc_model model;             /* that layer alone, of windows of its input */
     size_t parameters, running; /* where its own begin in the whole network's */
-    int32_t length;             /* positions that it computes anew, after its pool: the same for any change */
+    int32_t length;             /* positions that it computes anew: the same for any change */
     int32_t *start;             /* (L) the first of them, for a change at each position of the sequence */
     int32_t *input_start;       /* (L) the first position that it reads; may be before 0 */
 } xc_window;
 
 typedef struct xc_windows {
-    int32_t layers, sequence_length; /* L */
-    xc_window *window;               /* (layers) */
+    xc_model *model;   /* the network, with pools as layers of their own */
+    xc_window *window; /* (model->layer_count) */
 } xc_windows;
 
 /* Freed with xc_windows_free, also on failure. */
-xc_status xc_windows_make(const xc_model *model, xc_windows *windows, xc_error *error);
+xc_status xc_windows_make(const xc_model *network, xc_windows *windows, xc_error *error);
 void xc_windows_free(xc_windows *windows);
 
 #endif

@@ -29,6 +29,16 @@ static xc_layer layer_behind(const xc_block *block, int32_t input) {
     return layer;
 }
 
+/* Moves the pool, and that alone. */
+static void move_pool(xc_block *from, xc_block *to) {
+    to->pool = from->pool;
+    to->pool_pad_left = from->pool_pad_left;
+    to->out_length = from->out_length;
+    from->pool = 1;
+    from->pool_pad_left = 0;
+    from->out_length = from->conv_length;
+}
+
 /* Moves what follows the activation before the norm from one layer to another. */
 static void move_tail(xc_layer *from, xc_layer *to) {
     xc_block *a = &from->block, *b = &to->block;
@@ -39,16 +49,11 @@ static void move_tail(xc_layer *from, xc_layer *to) {
     b->running = a->running;
     b->dropout = a->dropout;
     b->dropout_stream = a->dropout_stream;
-    b->pool = a->pool;
-    b->pool_pad_left = a->pool_pad_left;
-    b->out_length = a->out_length;
     from->first = false;
     from->activation = XC_LINEAR;
     a->gamma = a->beta = a->running = XC_ABSENT;
     a->dropout = 0;
-    a->pool = 1;
-    a->pool_pad_left = 0;
-    a->out_length = a->conv_length;
+    move_pool(a, b);
 }
 
 static xc_status append(xc_model *model, const xc_layer *layer, xc_error *error) {
@@ -91,6 +96,28 @@ xc_status xc_model_cut(const xc_model *model, xc_model *first, xc_model *rest, x
         if (layer.skip >= 0) layer.skip = place[layer.skip];
         XC_TRY(append_layer(rest, layer, error));
         place[i] = rest->layer_count - 1;
+    }
+fail:
+    return status;
+}
+
+/* ---- pools apart ------------------------------------------------------------------------------------------------- */
+
+xc_status xc_model_part_pools(const xc_model *model, xc_model *parted, xc_error *error) {
+    xc_status status = XC_OK;
+    int32_t place[XC_MAX_LAYERS]; /* of the model's layers in `parted` */
+    *parted = *model;
+    parted->layer_count = 0;
+    for (int32_t i = 0; i < model->layer_count; i++) {
+        xc_layer layer = model->layer[i];
+        xc_layer pool = layer_behind(&layer.block, parted->layer_count);
+        const bool pooled = layer.block.pool > 1;
+        if (layer.input >= 0) layer.input = place[layer.input];
+        if (layer.skip >= 0) layer.skip = place[layer.skip];
+        if (pooled) move_pool(&layer.block, &pool.block);
+        XC_TRY(append(parted, &layer, error));
+        if (pooled) XC_TRY(append(parted, &pool, error));
+        place[i] = parted->layer_count - 1;
     }
 fail:
     return status;

@@ -249,19 +249,23 @@ typedef struct xc_path_args {
 
 /* ---- windows of changed rows, for mutagenesis ------------------------------------------------------------------- */
 
-/* Part of a tensor (L,C) in which some positions were computed anew: out = the changed positions where they reach, else
- * those of the tensor as it was, and zeros before its beginning and behind its end. */
+/* Part of a tensor, after a max pool or without one, when some positions before the pool were computed anew: out = the
+ * largest of each pooled window, in which changed positions stand for those that were, and zeros before the pooled
+ * tensor's beginning and behind its end. */
 typedef struct xc_splice_args {
     int32_t rows;                 /* V: one a change */
     int32_t length, channels;     /* L, C */
-    const float *base;            /* (tensors,L,C) */
+    const float *base;            /* (tensors,L,C) as it was, before the pool */
     const int32_t *which;         /* (V) tensor that each row is a change of */
     int32_t changed_length;       /* A */
     const float *changed;         /* (V,A,C) */
     const int32_t *changed_start; /* (V) position of the first changed; all A are within the tensor */
+    int32_t pool, pool_pad_left;  /* as in xc_block; 1 and 0: none */
+    int32_t pooled_length;        /* Lp */
+    const float *pooled;          /* (tensors,Lp,C) as it was, after the pool; without one `base` again */
     int32_t out_length;           /* B */
     float *out;                   /* (V,B,C) `=` */
-    const int32_t *out_start;     /* (V) position of the first, which may be before 0 */
+    const int32_t *out_start;     /* (V) position of the first after the pool, which may be before 0 */
 } xc_splice_args;
 
 /* ---- loss and step --------------------------------------------------------------------------------------------- */

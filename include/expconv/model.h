@@ -292,6 +292,10 @@ void xc_model_first_block(const xc_model *model, xc_model *first);
  * where `rest` would have more than XC_MAX_LAYERS layers. */
 xc_status xc_model_cut(const xc_model *model, xc_model *first, xc_model *rest, xc_error *error);
 
+/* The same network in inference with each pool as a layer of its own, behind the activations that it takes the largest
+ * of. The whole network's parameters and running statistics fit it. Fails as xc_model_cut. */
+xc_status xc_model_part_pools(const xc_model *model, xc_model *parted, xc_error *error);
+
 /* Layer i alone, as a model whose parameters and running statistics begin at *parameters and *running of the whole
  * model's. It reads what is set by xc_pack_set_input; a first layer DNA. */
 void xc_model_layer(const xc_model *model, int32_t i, xc_model *layer, size_t *parameters, size_t *running);

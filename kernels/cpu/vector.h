@@ -52,18 +52,42 @@ INLINE void v_store(float *to, vfloat value) { *(vfloat_memory *)to = value; }
 INLINE vfloat v_set(float value) { return value - (vfloat){0}; }
 INLINE vint v_set_int(int32_t value) { return value - (vint){0}; }
 
-/* The first `count` lanes; the others are 0. */
-INLINE vfloat v_load_part(const float *from, size_t count) {
-    if (count >= LANES) return v_load(from);
+/* 0, 1, ...; and the first `count` lanes as a mask. */
+INLINE vint v_lanes(void) {
+    vint lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane;
+}
+INLINE vint v_before(size_t count) { return v_lanes() < (int32_t)(count < LANES ? count : LANES); }
+
+/* Of the first `count` lanes, LANES or fewer, and no memory beyond them; others are loaded as 0. */
+#if defined(XC_ISA_avx512)
+INLINE __mmask16 v_first(size_t count) { return (__mmask16)_bzhi_u32(0xFFFF, (unsigned)count); }
+INLINE vfloat v_load_few(const float *from, size_t count) { return _mm512_maskz_loadu_ps(v_first(count), from); }
+INLINE void v_store_few(float *to, vfloat value, size_t count) { _mm512_mask_storeu_ps(to, v_first(count), value); }
+#elif defined(XC_ISA_avx2)
+INLINE vfloat v_load_few(const float *from, size_t count) { return _mm256_maskload_ps(from, (__m256i)v_before(count)); }
+INLINE void v_store_few(float *to, vfloat value, size_t count) {
+    _mm256_maskstore_ps(to, (__m256i)v_before(count), value);
+}
+#else
+INLINE vfloat v_load_few(const float *from, size_t count) {
     vfloat value = {0};
     memcpy(&value, from, count * sizeof(float));
     return value;
+}
+INLINE void v_store_few(float *to, vfloat value, size_t count) { memcpy(to, &value, count * sizeof(float)); }
+#endif
+
+/* The same of any number, most often LANES or more. */
+INLINE vfloat v_load_part(const float *from, size_t count) {
+    return count >= LANES ? v_load(from) : v_load_few(from, count);
 }
 INLINE void v_store_part(float *to, vfloat value, size_t count) {
     if (count >= LANES)
         v_store(to, value);
     else
-        memcpy(to, &value, count * sizeof(float));
+        v_store_few(to, value, count);
 }
 
 /* Lanes of `yes` where the mask (all ones or zero in a lane) is set, of `no` elsewhere. GCC finds one instruction for
@@ -91,14 +115,6 @@ INLINE uint32_t v_bits(vint mask) {
     return bits;
 }
 #endif
-
-/* 0, 1, ...; and the first `count` lanes as a mask. */
-INLINE vint v_lanes(void) {
-    vint lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
-    return lane;
-}
-INLINE vint v_before(size_t count) { return v_lanes() < (int32_t)(count < LANES ? count : LANES); }
 
 /* max and min that keep a NaN of `value`; bound is a number. The instructions give their second operand then. */
 #if defined(XC_ISA_avx512)
