@@ -9,7 +9,7 @@
 /* Rows of a batch, and substitutions: what keeps a core's products busy and its second cache not too full, and what
  * fills a device. */
 #define HOST_ROWS 100
-#define HOST_SUBSTITUTIONS 192
+#define HOST_SUBSTITUTIONS 300
 #define DEVICE_ROWS 1000
 #define DEVICE_SUBSTITUTIONS 2048
 

@@ -95,6 +95,7 @@ INLINE void add_chain(size_t filter, const uint16_t *next, const float *dz, cons
     for (; filter != NOBODY; filter = next[filter]) {
         const vfloat g = v_set(dz[filter]);
         const float *row = kernel + filter * row_floats;
+        __asm__("" : "+r"(row)); /* one register: GCC would keep a pointer for each vector, more than there are */
 #pragma GCC unroll 14
         for (int i = 0; i < taps * vectors; i++) sum[i] += g * v_load(row + i * LANES);
     }
