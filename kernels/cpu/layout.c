@@ -140,7 +140,7 @@ static void lay_out_thread(cpu_trial *b, piece_of *scratch) {
     b->keys = take_floats(scratch, (size_t)b->block->pool * b->columns);
     if (xc_cpu_winners_pay(b)) {
         b->winners.sums = take_floats(scratch, xc_cpu_winners_sum_floats(b));
-        b->winners.chain = take(scratch, xc_cpu_winners_chain_count(b), sizeof(uint16_t));
+        b->winners.bits = take(scratch, xc_cpu_winners_word_count(b), sizeof(uint64_t));
     }
     const bool product = b->block->kind == XC_BLOCK_CONV || b->block->kind == XC_BLOCK_DENSE;
     if (product && !b->spectral.size)

@@ -55,8 +55,8 @@ typedef struct cpu_winners {
     float *kernel; /* (slices,F,K,slice) of all threads; NULL: not done this way */
 
     /* Scratch of one thread. */
-    float *sums;     /* (rows,slice) of dx, with what lies beyond its ends */
-    uint16_t *chain; /* (Lc) the first of each position's chain, then (Lp,F) the next of each filter */
+    float *sums;    /* (rows,slice) of dx, with what lies beyond its ends */
+    uint64_t *bits; /* (Lc,words) of a sequence: bit f of a position, whether the winner of filter f stands there */
 } cpu_winners;
 
 typedef struct cpu_trial {
@@ -216,13 +216,13 @@ void xc_cpu_conv_backward(cpu_trial *b);
 #define xc_cpu_winners_pay XC_ISA_NAME(xc_cpu_winners_pay)
 #define xc_cpu_winners_kernel_floats XC_ISA_NAME(xc_cpu_winners_kernel_floats)
 #define xc_cpu_winners_sum_floats XC_ISA_NAME(xc_cpu_winners_sum_floats)
-#define xc_cpu_winners_chain_count XC_ISA_NAME(xc_cpu_winners_chain_count)
+#define xc_cpu_winners_word_count XC_ISA_NAME(xc_cpu_winners_word_count)
 #define xc_cpu_winners_suffice XC_ISA_NAME(xc_cpu_winners_suffice)
 #define xc_cpu_winners_backward XC_ISA_NAME(xc_cpu_winners_backward)
 bool xc_cpu_winners_pay(const cpu_trial *b);
 size_t xc_cpu_winners_kernel_floats(const cpu_trial *b);
 size_t xc_cpu_winners_sum_floats(const cpu_trial *b);
-size_t xc_cpu_winners_chain_count(const cpu_trial *b);
+size_t xc_cpu_winners_word_count(const cpu_trial *b);
 bool xc_cpu_winners_suffice(const cpu_trial *b);
 void xc_cpu_winners_backward(cpu_trial *b);
 

@@ -4,13 +4,13 @@
  *
  *   dx[p + k - pad_left, c] += dz[p, f] kernel[k, c, f]     where f's winner stands at p
  *
- * The winners of a position are a chain of filters, so that its sums stay in registers while they are added up: of
- * TAPS taps at most and a slice of the channels at a time.
+ * The winners of a position are the bits of a few words, so that its sums stay in registers while they are added up:
+ * of TAPS taps at most and a slice of the channels at a time.
  */
 #include "trial.h"
 
 #define TAPS 7
-#define NOBODY 0xFFFFu /* the end of a chain */
+#define WORD_FILTERS 64
 
 /* Of a convolution with few taps wider slices are added up at once: as many sums as there are registers. */
 INLINE size_t taps_at_once(const cpu_trial *b) {
@@ -28,13 +28,14 @@ INLINE size_t sum_rows(const cpu_trial *b) {
 
 size_t xc_cpu_winners_kernel_floats(const cpu_trial *b) { return slices(b) * b->filters * b->width * slice_floats(b); }
 size_t xc_cpu_winners_sum_floats(const cpu_trial *b) { return sum_rows(b) * slice_floats(b); }
-size_t xc_cpu_winners_chain_count(const cpu_trial *b) { return b->conv_length + b->out_length * b->filters; }
+INLINE size_t words(const cpu_trial *b) { return (b->filters + WORD_FILTERS - 1) / WORD_FILTERS; }
+size_t xc_cpu_winners_word_count(const cpu_trial *b) { return b->conv_length * words(b); }
 
 /* Products with single rows run at some two thirds of the speed of a matrix product's. */
 bool xc_cpu_winners_pay(const cpu_trial *b) {
     const size_t products = b->out_length * b->width * b->channels * b->filters;
     return b->block->kind == XC_BLOCK_CONV && b->block->pool > 1 && b->block->before_norm == XC_LINEAR &&
-           b->filters < NOBODY && products + products / 2 < b->spectral.cost;
+           products + products / 2 < b->spectral.cost;
 }
 
 bool xc_cpu_winners_suffice(const cpu_trial *b) {
@@ -54,81 +55,96 @@ static void pack_slice(const cpu_trial *b, size_t slice) {
         }
 }
 
-/* ---- chains ------------------------------------------------------------------------------------------------------ */
+/* ---- who stands where -------------------------------------------------------------------------------------------- */
 
-/* Du of a window, (Fs), becomes dz; a bit is set in `alive` for each filter whose is not 0, of LANES filters from f on.
- */
-INLINE uint32_t scale_winners(const cpu_trial *b, size_t output, size_t f) {
-    float *du = b->du + output * b->columns + f;
-    const vshort route = *(const vshort_memory *)(b->route + output * b->columns + f);
-    const vint found = __builtin_convertvector(route, vint) != (int32_t)ROUTE_DROPPED;
-    const vfloat dz = v_where(found, v_load(du) * v_load(b->scale + f));
-    v_store(du, dz);
-    return v_bits((dz != 0.0f) & v_before(b->filters - f));
+/* Du of a window, (Fs), becomes dz; of LANES filters from f on those whose is not 0, as a mask. */
+INLINE vint scale_winners(const cpu_trial *b, float *du, vint route, size_t f) {
+    const vint found = route != (int32_t)ROUTE_DROPPED;
+    const vfloat dz = v_where(found, v_load(du + f) * v_load(b->scale + f));
+    v_store(du + f, dz);
+    return (dz != 0.0f) & v_before(b->filters - f);
 }
 
-/* Puts the winners of sequence n into their positions' chains. */
-static void make_chains(const cpu_trial *b, size_t n) {
-    uint16_t *first = b->winners.chain, *next = first + b->conv_length; /* (Lc), (Lp,F) */
-    memset(first, 0xFF, b->conv_length * sizeof *first);
-    for (size_t j = 0; j < b->out_length; j++, next += b->filters) {
-        const size_t output = n * b->out_length + j;
-        const int64_t start = (int64_t)j * b->block->pool - b->block->pool_pad_left; /* may be before 0; no winner is */
-        for (size_t f = 0; f < b->filters; f += LANES)
-            for (uint32_t bits = scale_winners(b, output, f); bits != 0; bits &= bits - 1) {
-                const size_t filter = f + (size_t)__builtin_ctz(bits);
-                uint16_t *at = first + (start + b->route[output * b->columns + filter]);
-                next[filter] = *at;
-                *at = (uint16_t)filter;
-            }
+/* Sets the bits (Lc,words) of sequence n's winners at their positions. */
+static void find_winners(const cpu_trial *b, size_t n) {
+    const int64_t pool = b->block->pool, length = (int64_t)b->conv_length;
+    int64_t start = -b->block->pool_pad_left; /* may be before 0; no winner is */
+    memset(b->winners.bits, 0, xc_cpu_winners_word_count(b) * sizeof(uint64_t));
+    for (size_t j = 0; j < b->out_length; j++, start += pool) {
+        const size_t output = (n * b->out_length + j) * b->columns;
+        const int64_t begin = start < 0 ? 0 : start, end = start + pool < length ? start + pool : length;
+        for (size_t f = 0; f < b->filters; f += LANES) {
+            const vint route = __builtin_convertvector(*(const vshort_memory *)(b->route + output + f), vint);
+            const vint alive = scale_winners(b, b->du + output, route, f);
+            uint64_t *bits = b->winners.bits + (size_t)begin * words(b) + f / WORD_FILTERS;
+            for (int64_t p = begin; p < end; p++, bits += words(b))
+                *bits |= (uint64_t)v_bits((route == (int32_t)(p - start)) & alive) << f % WORD_FILTERS;
+        }
     }
 }
 
 /* ---- sums -------------------------------------------------------------------------------------------------------- */
 
-/* A chain's sum, added to `taps` rows of `vectors` vectors; the kernel's rows are row_floats apart. */
-INLINE void add_chain(size_t filter, const uint16_t *next, const float *dz, const float *kernel, size_t row_floats,
-                      float *sums, const int taps, const int vectors) {
+INLINE bool is_anybody(const uint64_t *bits, size_t count) {
+    uint64_t any = 0;
+    for (size_t w = 0; w < count; w++) any |= bits[w];
+    return any != 0;
+}
+
+/* The sum of a position's winners, added to `taps` rows of `vectors` vectors; the kernel's rows are row_floats apart.
+ */
+INLINE void add_winners(const uint64_t *bits, size_t count, const float *dz, const float *kernel, size_t row_floats,
+                        float *sums, const int taps, const int vectors) {
     vfloat sum[14];
 #pragma GCC unroll 14
     for (int i = 0; i < taps * vectors; i++) sum[i] = v_load(sums + i * LANES);
-    for (; filter != NOBODY; filter = next[filter]) {
-        const vfloat g = v_set(dz[filter]);
-        const float *row = kernel + filter * row_floats;
-        __asm__("" : "+r"(row)); /* one register: GCC would keep a pointer for each vector, more than there are */
+    for (size_t w = 0; w < count; w++)
+        for (uint64_t left = bits[w]; left != 0; left &= left - 1) {
+            const size_t filter = w * WORD_FILTERS + (size_t)__builtin_ctzll(left);
+            const vfloat g = v_set(dz[filter]);
+            const float *row = kernel + filter * row_floats;
+            __asm__("" : "+r"(row)); /* one register: GCC would keep a pointer for each vector, more than there are */
 #pragma GCC unroll 14
-        for (int i = 0; i < taps * vectors; i++) sum[i] += g * v_load(row + i * LANES);
-    }
+            for (int i = 0; i < taps * vectors; i++) sum[i] += g * v_load(row + i * LANES);
+        }
 #pragma GCC unroll 14
     for (int i = 0; i < taps * vectors; i++) v_store(sums + i * LANES, sum[i]);
 }
 
-/* All chains of sequence n: of `taps` taps from `tap` on, to the slice's sums. */
-INLINE void add_chains(const cpu_trial *b, size_t n, size_t slice, size_t tap, const int taps, const int vectors) {
-    const size_t wide = (size_t)vectors * LANES, row = b->width * wide;
+/* All winners of sequence n: of `taps` taps from `tap` on, to the slice's sums. */
+INLINE void add_positions(const cpu_trial *b, size_t n, size_t slice, size_t tap, const int taps, const int vectors) {
+    const size_t wide = (size_t)vectors * LANES, row = b->width * wide, count = words(b);
     const float *kernel = b->winners.kernel + slice * b->filters * row + tap * wide;
-    const uint16_t *first = b->winners.chain, *next = first + b->conv_length; /* (Lc), (Lp,F) */
     size_t p = 0, end = (size_t)(b->block->pool - b->block->pool_pad_left);
-    for (size_t j = 0; j < b->out_length; j++, end += (size_t)b->block->pool, next += b->filters) {
+    for (size_t j = 0; j < b->out_length; j++, end += (size_t)b->block->pool) {
         const float *dz = b->du + (n * b->out_length + j) * b->columns; /* (Fs) */
-        for (; p < end && p < b->conv_length; p++)
-            if (first[p] != NOBODY)
-                add_chain(first[p], next, dz, kernel, row, b->winners.sums + (p + tap) * wide, taps, vectors);
+        for (; p < end && p < b->conv_length; p++) {
+            const uint64_t *bits = b->winners.bits + p * count;
+            if (is_anybody(bits, count))
+                add_winners(bits, count, dz, kernel, row, b->winners.sums + (p + tap) * wide, taps, vectors);
+        }
     }
 }
 
-#define CHAINS(taps, vectors)                                                                           \
-    static void add_chains_##taps##_##vectors(const cpu_trial *b, size_t n, size_t slice, size_t tap) { \
-        add_chains(b, n, slice, tap, taps, vectors);                                                    \
+#define POSITIONS(taps, vectors)                                                                           \
+    static void add_positions_##taps##_##vectors(const cpu_trial *b, size_t n, size_t slice, size_t tap) { \
+        add_positions(b, n, slice, tap, taps, vectors);                                                    \
     }
-CHAINS(1, 2)
-CHAINS(2, 2)
-CHAINS(3, 2) CHAINS(4, 2) CHAINS(5, 2) CHAINS(6, 2) CHAINS(7, 2) CHAINS(1, 4) CHAINS(2, 4) CHAINS(3, 4)
+POSITIONS(1, 2)
+POSITIONS(2, 2)
+POSITIONS(3, 2)
+POSITIONS(4, 2)
+POSITIONS(5, 2)
+POSITIONS(6, 2)
+POSITIONS(7, 2)
+POSITIONS(1, 4)
+POSITIONS(2, 4)
+POSITIONS(3, 4)
 
-    typedef void chains_function(const cpu_trial *b, size_t n, size_t slice, size_t tap);
-static chains_function *const NARROW[] = {add_chains_1_2, add_chains_2_2, add_chains_3_2, add_chains_4_2,
-                                          add_chains_5_2, add_chains_6_2, add_chains_7_2};
-static chains_function *const WIDE[] = {add_chains_1_4, add_chains_2_4, add_chains_3_4};
+typedef void positions_function(const cpu_trial *b, size_t n, size_t slice, size_t tap);
+static positions_function *const NARROW[] = {add_positions_1_2, add_positions_2_2, add_positions_3_2, add_positions_4_2,
+                                             add_positions_5_2, add_positions_6_2, add_positions_7_2};
+static positions_function *const WIDE[] = {add_positions_1_4, add_positions_2_4, add_positions_3_4};
 
 /* The slice's sums to dx (L,C). */
 static void store_slice(const cpu_trial *b, size_t n, size_t slice) {
@@ -146,8 +162,8 @@ static void store_slice(const cpu_trial *b, size_t n, size_t slice) {
 
 static void sequence_gradient(const cpu_trial *b, size_t n) {
     const size_t most = taps_at_once(b);
-    chains_function *const *functions = most <= 3 ? WIDE : NARROW;
-    make_chains(b, n);
+    positions_function *const *functions = most <= 3 ? WIDE : NARROW;
+    find_winners(b, n);
     for (size_t slice = 0; slice < slices(b); slice++) {
         memset(b->winners.sums, 0, xc_cpu_winners_sum_floats(b) * sizeof(float));
         for (size_t tap = 0; tap < b->width; tap += most)
