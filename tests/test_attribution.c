@@ -10,7 +10,7 @@
 #include <math.h>
 #include <signal.h>
 
-#include "../host/attribution/room.h"
+#include "../host/attribution/windows.h"
 #include "model_fixture.h"
 
 #define CLASSES 2
@@ -161,6 +161,27 @@ static void test_mutagenesis(void **state) {
     (void)state;
     for (const char *const *zoo = xc_zoo_names(); *zoo; zoo++) check_mutagenesis(*zoo, "exponential", 2, 37);
     check_mutagenesis("cnn-deep", "relu", 5, 1);
+}
+
+/* Positions that are computed anew for one changed base, layer by layer but for the pools: by hand, from the widths of
+ * the kernels and of the pools. */
+static void check_windows(const char *zoo, const int32_t *lengths) {
+    xc_network network = zoo_network(zoo, "exponential");
+    xc_windows windows;
+    MUST(xc_windows_make(&network.model, &windows, error));
+    for (int32_t i = 0; i < windows.model->layer_count; i++)
+        if (!windows.window[i].is_pool) assert_int_equal(windows.window[i].length, *lengths++);
+    assert_int_equal(*lengths, 0);
+    xc_windows_free(&windows);
+    free_network(&network);
+}
+
+static void test_windows(void **state) {
+    (void)state;
+    check_windows("cnn-deep", (const int32_t[]){19, 19 + 6, 7 + 6, 4 + 2, 1, 1, 0});
+    check_windows("cnn-dist-log", (const int32_t[]){19, 19 + 6, 7 + 6, 4 + 2, 1, 1, 0}); /* pools with padding */
+    check_windows("cnn-local", (const int32_t[]){19, 4, 1, 1, 0});                       /* all four there are */
+    check_windows("residualbind", (const int32_t[]){19, 19 + 4, 19 + 8, 19 + 8, 4 + 6, 3 + 2, 1, 1, 0});
 }
 
 /* ---- sums -------------------------------------------------------------------------------------------------------- */
@@ -516,10 +537,10 @@ static int open_backend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mutagenesis),  cmocka_unit_test(test_deepshap_sums), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_path_sums),    cmocka_unit_test(test_gauss),         cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_hidden_layer), cmocka_unit_test(test_importance),    cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_short_memory), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_mutagenesis), cmocka_unit_test(test_windows),      cmocka_unit_test(test_deepshap_sums),
+        cmocka_unit_test(test_links),       cmocka_unit_test(test_path_sums),    cmocka_unit_test(test_gauss),
+        cmocka_unit_test(test_linear),      cmocka_unit_test(test_hidden_layer), cmocka_unit_test(test_importance),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_short_memory), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_backend, NULL);
 }
