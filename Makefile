@@ -25,8 +25,9 @@ HOST    := $(wildcard host/base/*.c host/backend/*.c host/data/*.c host/model/*.
            host/report/*.c)
 CLI     := $(wildcard host/cli/*.c)
 REF     := $(wildcard kernels/ref/*.c)
-# kernels/cpu/dispatch.c is compiled once; every other file once for each instruction set.
-ISA     := $(filter-out kernels/cpu/dispatch.c,$(wildcard kernels/cpu/*.c))
+# Two files of kernels/cpu are compiled once; every other once for each instruction set.
+ONCE    := kernels/cpu/dispatch.c kernels/cpu/zen4.c
+ISA     := $(filter-out $(ONCE),$(wildcard kernels/cpu/*.c))
 MACHINE := $(shell uname -m)
 ifeq ($(MACHINE),x86_64)
 SETS    := baseline avx2 avx512
@@ -38,7 +39,7 @@ FLAGS_avx2     := -mavx2 -mfma -mbmi2 -mprefer-vector-width=256 -ffp-contract=fa
 FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi2 -mprefer-vector-width=512 -ffp-contract=fast
 
 ZOO     := $(sort $(wildcard configs/zoo/*.yaml))
-OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) kernels/cpu/dispatch.c) $(BUILD)/zoo.o $(BUILD)/page.o \
+OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(HOST) $(REF) $(ONCE)) $(BUILD)/zoo.o $(BUILD)/page.o \
            $(foreach set,$(SETS),$(patsubst kernels/cpu/%.c,$(BUILD)/kernels/cpu/%.$(set).o,$(ISA)))
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(CLI))
 

@@ -388,7 +388,8 @@ struct xc_backend {
 const xc_backend *xc_backend_reference(void);
 
 /* The fast CPU backend: the best instruction set of this machine, or the one that $EXPCONV_ISA names (baseline, avx2,
- * avx512); an unknown or unsupported one is an error. Static. Defined in kernels/cpu/dispatch.c. */
+ * avx512, or zen4, which mixes the last two); an unknown or unsupported one is an error. Static. Defined in
+ * kernels/cpu/dispatch.c. */
 xc_status xc_backend_cpu(const xc_backend **backend, xc_error *error);
 
 /* ---- registry (host/backend) ----------------------------------------------------------------------------------- */

@@ -211,7 +211,7 @@ static int find_gpu(named_backend *found) {
 
 /* The reference, the CPU backend once for each instruction set that this machine has, the emulated GPU and the real. */
 static int find_backends(named_backend *found) {
-    static const char *const sets[] = {"baseline", "avx2", "avx512"};
+    static const char *const sets[] = {"baseline", "avx2", "avx512", "zen4"};
     int count = 0;
     found[count++] = (named_backend){.name = "ref", .backend = xc_backend_reference()};
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
