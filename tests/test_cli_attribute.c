@@ -391,8 +391,9 @@ static void test_interrupt(void **state) {
     (void)state;
     train_network();
     char arguments[1024];
-    snprintf(arguments, sizeof arguments, "attribute %s --method integrated_gradients --steps 1000 --out %s",
-             in_folder("out"), in_folder("maps.h5"));
+    snprintf(arguments, sizeof arguments,
+             "attribute %s --method integrated_gradients --steps 1000 --backgrounds 1000 --out %s", in_folder("out"),
+             in_folder("maps.h5"));
     const pid_t child = start(0, arguments);
     sleep_milliseconds(300);
     kill(child, SIGINT);

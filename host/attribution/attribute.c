@@ -61,10 +61,11 @@ static xc_status explain_groups(attribution_run *run, int thread) {
     for (;;) {
         const size_t first = atomic_fetch_add(&run->next, most);
         if (first >= run->end || atomic_load(&run->failed)) return XC_OK;
-        if (xc_interrupted()) return xc_fail(&run->error[thread], XC_INTERRUPTED, "interrupted");
         const size_t left = run->end - first;
-        const xc_status status =
-            explain_group(run, &run->worker[thread], first, (int32_t)(left < most ? left : most), &run->error[thread]);
+        xc_status status = xc_go_on(&run->error[thread]);
+        if (status == XC_OK)
+            status = explain_group(run, &run->worker[thread], first, (int32_t)(left < most ? left : most),
+                                   &run->error[thread]);
         if (status != XC_OK) return status;
     }
 }

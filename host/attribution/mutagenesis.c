@@ -188,6 +188,7 @@ static xc_status compute(const xc_worker *worker, int32_t count, xc_error *error
     xc_status status;
     const xc_model *model = worker->what->windows->model;
     xc_mutator *mutator = worker->mutator;
+    XC_TRY(xc_go_on(error));
     send_starts(worker, count, mutator->which, NULL);
     XC_TRY(first_layer(worker, count, error));
     for (int32_t i = 0; i < model->layer_count; i++) {

@@ -34,6 +34,7 @@ static xc_status sum_pairs(xc_worker *worker, int32_t first, int32_t pairs, xc_e
     const size_t classes = (size_t)worker->what->network->model.classes;
     const xc_path_args args = path_args(worker, first, pairs);
     const int32_t points = pairs * args.steps;
+    XC_TRY(xc_go_on(error));
     XC_TRY(backend->path_points(backend, &args, error));
     XC_TRY(xc_pack_forward_input(worker->rest, points, error));
     xc_pack_logits(worker->rest, worker->logits);

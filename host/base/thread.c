@@ -81,3 +81,5 @@ void xc_interrupt_install(void) {
 }
 
 bool xc_interrupted(void) { return atomic_load(&interrupted); }
+
+xc_status xc_go_on(xc_error *error) { return xc_interrupted() ? xc_fail(error, XC_INTERRUPTED, "interrupted") : XC_OK; }

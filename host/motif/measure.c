@@ -92,7 +92,7 @@ static xc_status measure_threshold(const xc_filters_config *config, const xc_mot
                                        .by_evalue = true,
                                        .threshold = config->evalue,
                                        .threads = threads > 1 ? threads : 1};
-    if (xc_interrupted()) return xc_fail(error, XC_INTERRUPTED, "interrupted");
+    XC_TRY(xc_go_on(error));
     XC_TRY(name_file(folder, "filters", ".meme", other, &motifs_path, error));
     XC_TRY(name_file(folder, "tomtom", ".tsv", other, &matches_path, error));
     XC_TRY(xc_meme_write_file(motifs_path, filters, error));
@@ -117,7 +117,7 @@ xc_status xc_filters_measure(const xc_network *network, const xc_filters_config 
     xc_motif_list *motifs = NULL;  /* (count) */
     xc_filter_scores *rows = NULL; /* (count) */
     *scores = (xc_filter_scores){0};
-    if (xc_interrupted()) return xc_fail(error, XC_INTERRUPTED, "interrupted");
+    XC_TRY(xc_go_on(error));
     XC_TRY(list_thresholds(config, &threshold, &count, error));
     XC_TRY(xc_allocate(&motifs, count, sizeof *motifs, "the motifs of filters", error));
     XC_TRY(xc_allocate(&rows, count, sizeof *rows, "the scores of filters", error));

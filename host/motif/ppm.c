@@ -60,7 +60,7 @@ static void close_worker(worker *w) {
 
 static xc_status read_batch(const shared_work *work, worker *w, size_t first, size_t count) {
     xc_status status;
-    if (xc_interrupted()) return xc_fail(&w->error, XC_INTERRUPTED, "interrupted");
+    XC_TRY(xc_go_on(&w->error));
     for (size_t i = 0; i < count; i++) w->index[i] = xc_split_index(work->split, first + i);
     XC_TRY(xc_pack_forward(w->pack, &work->device, w->index, (int32_t)count, false, &w->error));
     const float *activations = xc_pack_lend_logits(w->pack);

@@ -29,7 +29,7 @@ xc_status xc_measure_trial(const xc_ground *ground, const xc_trial *trial, int t
     const xc_attribution_config *attribution = trial->config->attribution;
     const xc_split *test = &ground->dataset.split[XC_TEST];
     xc_network network = {0};
-    if (xc_interrupted()) return xc_fail(error, XC_INTERRUPTED, "interrupted");
+    XC_TRY(xc_go_on(error));
     XC_TRY(xc_network_open(trial->folder, &network, error));
     if (filters && measured->filters.filters == 0)
         XC_TRY(xc_filters_measure(&network, filters, filters->motifs ? &ground->database : NULL, ground->backend, test,

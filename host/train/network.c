@@ -61,10 +61,11 @@ static xc_status work_batches(shared_work *work, xc_pack *pack, xc_inference *in
     for (;;) {
         const size_t first = atomic_fetch_add(&work->next, work->batch);
         if (first >= work->items || atomic_load(&work->failed)) return XC_OK;
-        if (xc_interrupted()) return xc_fail(error, XC_INTERRUPTED, "interrupted");
         const size_t end = work->items - first < work->batch ? work->items : first + work->batch;
-        const xc_status status =
-            xc_inference_batch(inference, pack, &work->device, work->split, first, end, work->logits, 0, error);
+        xc_status status = xc_go_on(error);
+        if (status == XC_OK)
+            status =
+                xc_inference_batch(inference, pack, &work->device, work->split, first, end, work->logits, 0, error);
         if (status != XC_OK) return status;
     }
 }

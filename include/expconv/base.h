@@ -178,6 +178,9 @@ static inline xc_range xc_share(size_t total, int thread, int threads) {
 void xc_interrupt_install(void);
 bool xc_interrupted(void);
 
+/* XC_INTERRUPTED once the flag is set; XC_OK before. For work that must not go on. */
+xc_status xc_go_on(xc_error *error);
+
 #ifdef __cplusplus
 }
 #endif
