@@ -16,7 +16,7 @@ typedef struct substitution {
 
 struct xc_mutator {
     xc_pack *whole;        /* the network, of the sequences as they are */
-    xc_pack **layer;       /* (layers) the same layer by layer, of windows */
+    xc_pack **layer;       /* (layers) the same layer by layer, of windows; NULL of pools */
     float **input, **skip; /* (layers) what these read, (V,B,C), the backend's; NULL of the first, and without skip */
     int32_t *which, **start, **input_start; /* of each substitution (V), the backend's; the latter (layers) */
     int32_t *numbers;                       /* (V) the host's */
