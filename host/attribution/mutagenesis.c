@@ -84,7 +84,7 @@ xc_status xc_mutator_open(xc_worker *worker, xc_error *error) {
                           error));
     xc_pack_set(mutator->whole, 0, &what->network->state, &what->activation, 0);
     for (int32_t i = 0; i < (int32_t)layers; i++)
-        if (!what->windows->window[i].is_pool) XC_TRY(open_layer(worker, mutator, i, error));
+        if (!xc_windows_pool(what->windows, i)) XC_TRY(open_layer(worker, mutator, i, error));
 fail:
     return status;
 }
@@ -130,7 +130,7 @@ static xc_status splice(const xc_worker *worker, int32_t count, int32_t i, int32
     const xc_backend *backend = worker->what->backend;
     const xc_windows *windows = worker->what->windows;
     const xc_block *block = &windows->window[i].model.layer[0].block;
-    const int32_t computed = windows->window[producer].is_pool ? windows->model->layer[producer].input : producer;
+    const int32_t computed = xc_windows_pool(windows, producer) ? windows->model->layer[producer].input : producer;
     const xc_block *from = &windows->model->layer[producer].block;
     const bool flat = block->kind == XC_BLOCK_DENSE; /* reads all that there is */
     const xc_splice_args args = {
@@ -194,7 +194,7 @@ static xc_status compute(const xc_worker *worker, int32_t count, xc_error *error
     for (int32_t i = 0; i < model->layer_count; i++) {
         const xc_window *window = &worker->what->windows->window[i];
         const xc_layer *layer = &model->layer[i];
-        if (window->is_pool) continue;
+        if (xc_windows_pool(worker->what->windows, i)) continue;
         send_starts(worker, count, mutator->start[i], window->start);
         send_starts(worker, count, mutator->input_start[i], window->input_start);
         if (layer->input < 0) continue;

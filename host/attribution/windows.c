@@ -53,32 +53,44 @@ static void cut_layer(xc_window *window, const reach *reached, int32_t positions
     window->model.classes = length * block->filters;
 }
 
+static xc_status make_window(const xc_model *model, int32_t i, const reach *reached, xc_window *window,
+                             xc_error *error) {
+    xc_status status;
+    const int32_t positions = model->length;
+    xc_model_layer(model, i, &window->model, &window->parameters, &window->running);
+    XC_TRY(xc_allocate(&window->start, (size_t)positions, sizeof(int32_t), "windows", error));
+    XC_TRY(xc_allocate(&window->input_start, (size_t)positions, sizeof(int32_t), "windows", error));
+    cut_layer(window, reached, positions);
+fail:
+    return status;
+}
+
+/* What layer i's outputs a change at each position reaches, of all layers' (layers,L). */
+static void reach_layer(const xc_model *model, int32_t i, reach *reached) {
+    const xc_layer *layer = &model->layer[i];
+    const size_t positions = (size_t)model->length;
+    for (size_t p = 0; p < positions; p++) {
+        reach in = {(int32_t)p, (int32_t)p + 1};
+        if (layer->input >= 0) in = reached[(size_t)layer->input * positions + p];
+        if (layer->skip >= 0) in = both(in, reached[(size_t)layer->skip * positions + p]);
+        reached[(size_t)i * positions + p] = through(&layer->block, in);
+    }
+}
+
 xc_status xc_windows_make(const xc_model *network, xc_windows *windows, xc_error *error) {
     xc_status status;
     reach *reached = NULL; /* (layers,L) */
-    const xc_model *model;
-    const int32_t positions = network->length;
+    const size_t positions = (size_t)network->length;
     *windows = (xc_windows){0};
     XC_TRY(xc_allocate(&windows->model, 1, sizeof *windows->model, "a model", error));
     XC_TRY(xc_model_part_pools(network, windows->model, error));
-    model = windows->model;
-    XC_TRY(xc_allocate(&windows->window, (size_t)model->layer_count, sizeof *windows->window, "windows", error));
-    XC_TRY(xc_allocate(&reached, (size_t)model->layer_count * (size_t)positions, sizeof *reached, "windows", error));
-    for (int32_t i = 0; i < model->layer_count; i++) {
-        const xc_layer *layer = &model->layer[i];
-        xc_window *window = &windows->window[i];
-        reach *mine = reached + (size_t)i * (size_t)positions;
-        xc_model_layer(model, i, &window->model, &window->parameters, &window->running);
-        XC_TRY(xc_allocate(&window->start, (size_t)positions, sizeof(int32_t), "windows", error));
-        XC_TRY(xc_allocate(&window->input_start, (size_t)positions, sizeof(int32_t), "windows", error));
-        for (int32_t p = 0; p < positions; p++) {
-            reach in = {p, p + 1};
-            if (layer->input >= 0) in = reached[(size_t)layer->input * (size_t)positions + (size_t)p];
-            if (layer->skip >= 0) in = both(in, reached[(size_t)layer->skip * (size_t)positions + (size_t)p]);
-            mine[p] = through(&layer->block, in);
-        }
-        window->is_pool = layer->block.pool > 1;
-        if (!window->is_pool) cut_layer(window, mine, positions);
+    const size_t layers = (size_t)windows->model->layer_count;
+    XC_TRY(xc_allocate(&windows->window, layers, sizeof *windows->window, "windows", error));
+    XC_TRY(xc_allocate(&reached, layers * positions, sizeof *reached, "windows", error));
+    for (int32_t i = 0; i < windows->model->layer_count; i++) {
+        reach_layer(windows->model, i, reached);
+        if (xc_windows_pool(windows, i)) continue;
+        XC_TRY(make_window(windows->model, i, reached + (size_t)i * positions, &windows->window[i], error));
     }
 fail:
     free(reached);

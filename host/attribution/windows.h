@@ -5,10 +5,8 @@
 
 #include "room.h"
 
-/* One layer of the network, computed anew for changed inputs. Positions it does not compute are as they were. A pool is
- * a layer of its own, which nobody computes: who reads it finds the largest himself (xc_splice_args). */
+/* One layer of the network, computed anew for changed inputs. Positions it does not compute are as they were. */
 typedef struct xc_window {
-    bool is_pool;               /* there is nothing but the model */
     xc_model model;             /* that layer alone, of windows of its input */
     size_t parameters, running; /* where its own begin in the whole network's */
     int32_t length;             /* positions that it computes anew: the same for any change */
@@ -18,8 +16,13 @@ typedef struct xc_window {
 
 typedef struct xc_windows {
     xc_model *model;   /* the network, with pools as layers of their own */
-    xc_window *window; /* (model->layer_count) */
+    xc_window *window; /* (model->layer_count); empty where xc_windows_pool */
 } xc_windows;
+
+/* Whether layer i is a pool. Nobody computes it: who reads it finds the largest himself (xc_splice_args). */
+static inline bool xc_windows_pool(const xc_windows *windows, int32_t i) {
+    return windows->model->layer[i].block.pool > 1;
+}
 
 /* Freed with xc_windows_free, also on failure. */
 xc_status xc_windows_make(const xc_model *network, xc_windows *windows, xc_error *error);

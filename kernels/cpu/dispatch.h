@@ -7,18 +7,19 @@
 
 /* X(set, processor features that it needs), best first. The Makefile compiles all but zen4, which is of two of them. */
 #if defined(__x86_64__)
-#define CPU_SETS(X)                        \
-    X(zen4, HAS_AVX512&& xc_cpu_is_zen4()) \
-    X(avx512, HAS_AVX512)                  \
-    X(avx2, HAS_AVX2)                      \
+#define CPU_SETS(X)       \
+    X(zen4, HAS_ZEN4)     \
+    X(avx512, HAS_AVX512) \
+    X(avx2, HAS_AVX2)     \
     X(baseline, true)
 #define CPU_HAS(feature) __builtin_cpu_supports(feature)
 #define HAS_AVX2 (CPU_HAS("avx2") && CPU_HAS("fma") && CPU_HAS("bmi2"))
 #define HAS_AVX512 (CPU_HAS("avx512f") && CPU_HAS("avx512bw") && CPU_HAS("avx512dq") && CPU_HAS("avx512vl") && HAS_AVX2)
+#define HAS_ZEN4 (HAS_AVX512 && xc_cpu_is_zen_3_or_4())
 #define CPU_SET_WORDS "baseline avx2 avx512 zen4"
 
-/* zen4.c: whether this processor is an AMD Zen 4, or a Zen 3, which has no AVX-512. */
-bool xc_cpu_is_zen4(void);
+/* zen4.c: whether this processor is of AMD's family of Zen 3, which has no AVX-512, and Zen 4. */
+bool xc_cpu_is_zen_3_or_4(void);
 #else
 #define CPU_SETS(X) X(baseline, true)
 #define CPU_SET_WORDS "baseline"

@@ -9,9 +9,9 @@
 #include "../host_memory.h"
 #include "dispatch.h"
 
-#define FAMILY_ZEN_3_AND_4 0x19 /* of which the latter has AVX-512 */
+#define FAMILY_ZEN_3_AND_4 0x19
 
-bool xc_cpu_is_zen4(void) {
+bool xc_cpu_is_zen_3_or_4(void) {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx || ecx != signature_AMD_ecx) return false;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return false;
